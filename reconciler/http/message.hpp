@@ -1,0 +1,34 @@
+// message: an HTTP request and its answer, as values. Knows nothing of Azure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "reconciler/base/secret.hpp"
+#include "reconciler/base/text.hpp"
+
+namespace dps::http {
+
+enum class Method { Get, Put, Patch, Post, Delete };
+std::string_view word(Method method);  ///< "GET"
+
+using Headers = std::map<std::string, std::string, LessIgnoringCase>;
+
+struct Request {
+  Method method = Method::Get;
+  std::string url;   ///< absolute; sent byte for byte, up to 8 KB
+  Headers headers;   ///< without authorization
+  std::string body;  ///< may hold keys: wiped by the sender of a write, never logged
+};
+
+struct Response {
+  int status = 0;
+  Headers headers;
+  std::string body;
+
+  std::string header(std::string_view name) const;  ///< "" when missing
+};
+
+}  // namespace dps::http

@@ -1,0 +1,54 @@
+// change: one difference, as a value: what, from what, to what, why, and what devices will notice.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dps::plan {
+
+enum class Action {
+  Create,   ///< a service, a hub link, a policy, a tag, a certificate that is not there
+  Update,   ///< a field
+  Delete,   ///< the same in reverse
+  Adopt,    ///< bookkeeping alone: the service is equal and becomes ours
+  Release,  ///< our bookkeeping tags are taken off
+  Rotate,   ///< a certificate: new content
+  Verify,   ///< a certificate: proof of possession is due
+};
+enum class Kind { ProvisioningService, LinkedHub, SharedAccessPolicy, Certificate, Tag };
+/// Drift: the manifest says what it said at our last write, so somebody changed Azure.
+enum class Cause { Manifest, Drift };
+
+/// The words that JSON and text use: "create", "LinkedHub", "drift".
+std::string_view word(Action action);
+std::string_view word(Kind kind);
+std::string_view word(Cause cause);
+
+/// Why a change is in the plan and yet not made.
+struct Hold {
+  std::string id;  ///< "max-deletes", "max-removals", "revoked", "certificates-not-written", …
+  std::string reason;  ///< one sentence
+  bool operator==(const Hold&) const = default;
+};
+
+struct Change {
+  Action action = Action::Update;
+  Kind kind = Kind::ProvisioningService;
+  std::string name;       ///< of the service, host, policy, certificate or tag
+  std::string field;      ///< "allocationWeight", "sku.capacity"; empty: the entry as a whole
+  std::string path;       ///< field_path's spelling; "" for the service as a whole
+  nlohmann::json before;  ///< null: was not there; secrets never
+  nlohmann::json after;   ///< null: will not be there
+  bool secret = false;    ///< the value is a secret: both sides print as "(secret)"
+  Cause cause = Cause::Manifest;
+  std::string impact;  ///< what it means for devices; may be empty
+  bool reversible = true;
+  bool destructive = false;        ///< a removal of a service, hub link, policy or certificate
+  std::vector<std::string> calls;  ///< "PUT provisioningServices/fleet-eu"
+  std::optional<Hold> held;
+  bool operator==(const Change&) const = default;
+};
+
+}  // namespace dps::plan

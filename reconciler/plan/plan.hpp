@@ -1,0 +1,133 @@
+// plan: everything that is to be done, as one value. It can be printed, stored, compared, refused.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/clock.hpp"
+#include "reconciler/model/bookkeeping.hpp"
+#include "reconciler/model/capabilities.hpp"
+#include "reconciler/model/key_facts.hpp"
+#include "reconciler/model/state.hpp"
+#include "reconciler/plan/change.hpp"
+
+namespace dps::plan {
+
+/// Each service is in exactly one; the first that fits.
+enum class ServiceClass {
+  Failed,        ///< could not be read, or not in a way that allows a judgement
+  Blocked,       ///< readable, but something forbids writing it: see errors
+  Suspended,     ///< by lifecycle.suspend: changes are shown, nothing is written
+  InTransition,  ///< ARM is at work on it: no difference is shown, looked at again
+  Create,
+  Delete,
+  Rotate,  ///< certificates change (and perhaps more)
+  Update,
+  Adopt,  ///< bookkeeping alone
+  Unchanged,
+};
+std::string_view word(ServiceClass service_class);  ///< "failed", "in_transition", …
+
+/// Why a service is blocked or failed; ids are stable: "OwnedByOther", "Replacement", "NotAdopted",
+/// "Protected", "NeedsApiVersion", "LimitExceeded", …
+struct Problem {
+  std::string id;
+  std::string message;
+  std::string remedy;
+  bool operator==(const Problem&) const = default;
+};
+
+struct ServicePlan {
+  ServiceId id;
+  Mark manifest;  ///< file empty: no manifest names it (a prune)
+  Etag etag;      ///< the state that was judged; empty for a create
+  std::string id_scope;
+  std::string live_state;  ///< "Active", …; empty for a create
+  ServiceClass service_class = ServiceClass::Unchanged;
+  std::vector<Change> changes;  ///< in a fixed order; held ones too
+  std::vector<Problem> errors;
+  std::vector<Problem> warnings;
+  std::vector<std::string> unseen;  ///< "sharedAccessPolicies": could not be read, not compared
+  /// The bookkeeping that a write leaves behind. Fingerprints of the hubs whose credential is sent
+  /// are put in at the moment of the write. No value: nothing is written of it (entry documents
+  /// only write fingerprints), or all of it is taken off (release).
+  std::optional<Bookkeeping> bookkeeping;
+  bool operator==(const ServicePlan&) const = default;
+
+  /// Some change is to be made now: not held, not suspended, not blocked.
+  bool has_work() const;
+};
+
+struct Summary {
+  std::size_t create = 0, update = 0, rotate = 0, remove = 0, adopt = 0, blocked = 0, unchanged = 0,
+              failed = 0, suspended = 0, in_transition = 0;
+  std::size_t changes = 0;  ///< all, held ones too
+  std::size_t held = 0;
+  bool operator==(const Summary&) const = default;
+};
+
+/// A guard that withholds all removals of its kind, and the digest that lets them through.
+struct GuardHold {
+  std::string guard;  ///< "max-deletes", "max-deletes-share", "max-removals", "revoked"
+  std::string message;
+  std::size_t count = 0;
+  std::size_t limit = 0;
+  std::vector<std::string> removals;  ///< "delete service S/G/N", "unlink hub H of S/G/N", …
+  bool operator==(const GuardHold&) const = default;
+};
+
+struct Plan {
+  std::string digest;  ///< of everything but itself and created_at: "sha256:…"
+  WallTime created_at{};
+  std::string api_version;
+  std::string owner;
+  std::string source_revision;
+  Summary summary;
+  std::vector<ServicePlan> services;  ///< in id order
+  std::vector<GuardHold> guards;
+  std::string approve_digest;  ///< of the guarded removals (action, id, id scope); "" without any
+  std::vector<Unseen> unseen;
+  std::vector<Problem> notices;  ///< about the whole pass: "nothing is pruned because …"
+
+  bool has_changes() const;      ///< for --detailed-exitcode
+  bool has_problems() const;     ///< something failed or is blocked: exit code 1
+  bool has_guard_holds() const;  ///< exit code 3
+};
+
+/// What the flags say, as far as the difference must know it.
+struct Settings {
+  std::string owner = "default";
+  Capabilities capabilities = *capabilities_of("auto");
+  bool prune = false;
+  std::size_t max_deletes = 1;
+  std::size_t max_removals = 10;
+  std::string approve;       ///< a digest; empty: nothing is approved
+  bool resend_keys = false;  ///< as if no fingerprint were believed
+  /// Fingerprints that are not believed, because an operation failed: services by key().
+  std::set<std::string> distrusted_keys;
+};
+
+/// The changes that make `live` equal `desired`, judged by ownership and guards. Pure: no I/O, no
+/// clock. `now` is for dates (certificates, suspension) and `created_at`.
+Plan make(const DesiredState& desired,
+          const LiveState& live,
+          const KeyFacts& keys,
+          const Settings& settings,
+          WallTime now);
+
+/// The same for one service, without guards and prune: what `apply` asks again when the service
+/// moved between plan and write.
+ServicePlan make_service(const DesiredService& desired,
+                         const LiveService& live,
+                         const KeyFacts& keys,
+                         const Settings& settings,
+                         WallTime now);
+
+/// Keeps what a selection names; everything was validated and judged before.
+/// (See render_text.hpp, render_json.hpp for the printed forms.)
+
+}  // namespace dps::plan
