@@ -1,0 +1,97 @@
+#include "reconciler/base/x509.hpp"
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "reconciler/base/crypto.hpp"
+
+namespace dps {
+namespace {
+
+// A throw-away CA or leaf made by the test, so that no key stands in the tree.
+struct Made {
+  std::string certificate_pem, key_pem, der;
+};
+
+std::string taken(BIO* bio) {
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(bio, &data);
+  std::string out(data, static_cast<std::size_t>(length));
+  BIO_free(bio);
+  return out;
+}
+
+Made make(const char* name, bool is_ca) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
+  ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate), "20260101000000Z");
+  ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate), "20360101000000Z");
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(
+      subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  X509_set_issuer_name(certificate, subject);
+  X509_set_pubkey(certificate, key);
+  X509_EXTENSION* constraints = X509V3_EXT_conf_nid(
+      nullptr, nullptr, NID_basic_constraints, is_ca ? "critical,CA:TRUE" : "CA:FALSE");
+  X509_add_ext(certificate, constraints, -1);
+  X509_EXTENSION_free(constraints);
+  X509_sign(certificate, key, EVP_sha256());
+  Made made;
+  BIO* pem = BIO_new(BIO_s_mem());
+  PEM_write_bio_X509(pem, certificate);
+  made.certificate_pem = taken(pem);
+  BIO* key_bio = BIO_new(BIO_s_mem());
+  PEM_write_bio_PKCS8PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
+  made.key_pem = taken(key_bio);
+  BIO* der = BIO_new(BIO_s_mem());
+  i2d_X509_bio(der, certificate);
+  made.der = taken(der);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return made;
+}
+
+TEST(X509, PemAndDerGiveTheSameFacts) {
+  const auto made = make("factory", true);
+  const auto pem = parse_certificate(made.certificate_pem);
+  ASSERT_TRUE(pem.has_value());
+  EXPECT_EQ(pem, parse_certificate(made.der));
+  EXPECT_EQ(pem->subject, "CN=factory");
+  EXPECT_EQ(pem->thumbprint, upper_hex(sha1(made.der)));
+  EXPECT_EQ(rfc3339(pem->not_after), "2036-01-01T00:00:00Z");
+  EXPECT_TRUE(pem->is_ca);
+  EXPECT_EQ(pem->key, "EC P-256");
+}
+
+TEST(X509, OfSeveralBlocksTheCaIsTaken) {
+  const auto leaf = make("leaf", false);
+  const auto ca = make("ca", true);
+  EXPECT_EQ(parse_certificate(leaf.certificate_pem + ca.certificate_pem)->subject, "CN=ca");
+  EXPECT_EQ(parse_certificate(leaf.key_pem + leaf.certificate_pem)->subject, "CN=leaf");
+  EXPECT_FALSE(parse_certificate(leaf.certificate_pem)->is_ca);
+}
+
+TEST(X509, WhatIsNoCertificateIsAnErrorThatDoesNotQuoteIt) {
+  for (const std::string& bytes : {std::string(), std::string("hunter2"), make("x", true).key_pem}) {
+    const auto parsed = parse_certificate(bytes);
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_EQ(parsed.error().id, "BadCertificate");
+    EXPECT_EQ(parsed.error().what.find("hunter2"), std::string::npos);
+  }
+}
+
+TEST(X509, AKeyIsHeldAgainstItsCertificate) {
+  const auto ca = make("ca", true);
+  const auto other = make("other", true);
+  const auto facts = parse_certificate(ca.certificate_pem).value();
+  EXPECT_TRUE(check_key(facts, ca.key_pem, "").has_value());
+  EXPECT_EQ(check_key(facts, other.key_pem, "").error().id, "KeyDoesNotFit");
+  EXPECT_EQ(check_key(facts, "no key", "").error().id, "BadKey");
+}
+
+}  // namespace
+}  // namespace dps
