@@ -1,0 +1,63 @@
+// options: what the person asked for, as plain structs; no parsing here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/clock.hpp"
+#include "reconciler/base/secret.hpp"
+
+namespace dps::app {
+
+enum class Command { Run, Plan, Apply, Show, Validate, Schema, Version, Help };
+enum class KeyCheck { Always, Due, Never };
+enum class OutputForm { Text, Json, Markdown, Html };
+enum class LogForm { Text, Json };
+enum class LogLevel { Trace, Debug, Info, Warn, Error, Off };
+enum class Color { Auto, Always, Never };
+
+/// Every flag of product use, with its default. The same names in the environment
+/// (DPS_RECONCILER_<NAME>) and in the configuration file (lowerCamelCase).
+struct Options {
+  Command command = Command::Run;
+
+  std::vector<std::string> manifests;  ///< folders or files; at least one where manifests are read
+  std::vector<std::string> select;
+  std::string cloud = "public";
+  std::string arm_endpoint;  ///< empty: the cloud's
+  std::string authority;     ///< empty: the cloud's, or AZURE_AUTHORITY_HOST
+  std::string auth = "auto";
+  std::string api_version = "auto";
+  std::string owner = "default";
+  bool owner_given = false;  ///< --prune demands that it was said
+  bool prune = false;
+  KeyCheck key_check = KeyCheck::Always;
+  std::size_t concurrency = 64;
+  Duration timeout = std::chrono::minutes{10};
+  OutputForm output = OutputForm::Text;
+  LogForm log_format = LogForm::Text;
+  LogLevel log_level = LogLevel::Info;
+  Color color = Color::Auto;
+  bool strict = false;
+  bool yes = false;
+  std::string approve;
+  std::size_t max_deletes = 1;
+  std::size_t max_removals = 10;
+  std::vector<std::string> allow_env = {"DPS_VAR_*"};
+  bool allow_exec = false;
+  std::string secrets_dir = "/run/secrets";
+  bool allow_empty = false;
+  bool resend_keys = false;
+  Duration min_validity{0};
+
+  bool detailed_exitcode = false;  ///< plan
+  std::string plan_out;            ///< plan --out
+  std::string saved_plan;          ///< apply FILE
+  std::string show_service;        ///< show SERVICE: a name, GROUP/NAME or SUBSCRIPTION/GROUP/NAME
+};
+
+}  // namespace dps::app
