@@ -1,0 +1,416 @@
+#include "reconciler/manifest/yaml.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <charconv>
+#include <istream>
+#include <map>
+#include <streambuf>
+
+#include "reconciler/base/text.hpp"
+#include "reconciler/manifest/literal_secret.hpp"
+
+namespace dps::manifest {
+namespace {
+
+// Reads a string_view without copying it.
+class ViewBuffer final : public std::streambuf {
+ public:
+  explicit ViewBuffer(std::string_view text) {
+    auto* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+// Bytes to characters. yaml-cpp counts bytes.
+class Places {
+ public:
+  explicit Places(std::string_view text) : text_(text) {
+    starts_.push_back(0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') starts_.push_back(i + 1);
+      if (static_cast<unsigned char>(text[i]) >= 0x80) ascii_ = false;
+    }
+  }
+  std::size_t offset(const YAML::Mark& mark) const {
+    if (mark.line < 0 || mark.column < 0) return text_.size();
+    const auto line = std::min(static_cast<std::size_t>(mark.line), starts_.size() - 1);
+    return std::min(starts_[line] + static_cast<std::size_t>(mark.column), text_.size());
+  }
+  Position position(const YAML::Mark& mark) const {
+    if (mark.line < 0 || mark.column < 0) return {1, 1};
+    const auto line = std::min(static_cast<std::size_t>(mark.line), starts_.size() - 1);
+    const auto begin = starts_[line];
+    const auto length = std::min(static_cast<std::size_t>(mark.column), text_.size() - begin);
+    const auto column = ascii_ ? length : character_count(text_.substr(begin, length));
+    return {static_cast<int>(line) + 1, static_cast<int>(column) + 1};
+  }
+  std::string_view from(const YAML::Mark& mark) const { return text_.substr(offset(mark)); }
+
+ private:
+  std::string_view text_;
+  std::vector<std::size_t> starts_;
+  bool ascii_ = true;
+};
+
+struct Stop {  // thrown through yaml-cpp, caught in parse_yaml
+  YamlFault fault;
+};
+
+std::size_t count_nodes(const Node& node) {
+  std::size_t count = 1;
+  for (const auto& item : node.items) count += count_nodes(item);
+  for (const auto& member : node.members) count += count_nodes(member.value);
+  return count;
+}
+
+int depth_of(const Node& node) {
+  int deepest = 0;
+  for (const auto& item : node.items) deepest = std::max(deepest, depth_of(item));
+  for (const auto& member : node.members) deepest = std::max(deepest, depth_of(member.value));
+  return deepest + 1;
+}
+
+bool is_null_text(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+
+class Builder final : public YAML::EventHandler {
+ public:
+  Builder(const Places& places, const YamlLimits& limits, Yaml& out)
+      : places_(places), limits_(limits), out_(out) {}
+
+  void OnDocumentStart(const YAML::Mark&) override {
+    stack_.clear();
+    anchors_.clear();
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto rest = places_.from(mark);
+    Node node;
+    // For a value that is not there the mark is that of the next token: left out, put in by add().
+    if (rest.starts_with('~') || rest.starts_with("null") || rest.starts_with("Null") ||
+        rest.starts_with("NULL") || rest.starts_with('&')) {
+      node.at = places_.position(mark);
+    }
+    keep_anchor(anchor, node);
+    add(std::move(node), mark);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (expects_key()) key_fault(mark);
+    for (const auto& frame : stack_) {
+      if (frame.anchor == anchor) {
+        stop(mark, "AliasCycle", "the alias stands inside of what it refers to", "write it out");
+      }
+    }
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) stop(mark, "BadYaml", "the alias refers to nothing", "an &anchor");
+    aliased_ += count_nodes(found->second);
+    if (aliased_ > limits_.alias_nodes) {
+      stop(mark,
+           "TooManyAliases",
+           fmt::format("the aliases of this file stand for more than {} values",
+                       limits_.alias_nodes),
+           "write the values out, or use a Defaults document");
+    }
+    if (static_cast<int>(stack_.size()) + depth_of(found->second) > limits_.depth) too_deep(mark);
+    Node copy = found->second;
+    copy.at = places_.position(mark);
+    add(std::move(copy), mark);
+  }
+
+  void OnScalar(const YAML::Mark& mark,
+                const std::string& tag,
+                YAML::anchor_t anchor,
+                const std::string& value) override {
+    check_tag(mark, tag);
+    if (expects_key()) {
+      take_key(mark, value, tag == "?");
+      return;
+    }
+    Node node;
+    node.at = places_.position(mark);
+    if (tag != "?" || !is_null_text(value)) {
+      node.kind = NodeKind::Scalar;
+      node.style = tag == "?" ? Style::Plain : Style::Quoted;
+      node.text = value;
+    }
+    keep_anchor(anchor, node);
+    add(std::move(node), mark);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark,
+                       const std::string& tag,
+                       YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, NodeKind::List);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark,
+                  const std::string& tag,
+                  YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, NodeKind::Map);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Frame {
+    Node node;
+    YAML::anchor_t anchor = 0;
+    std::string key;
+    Position key_at;
+    bool has_key = false;
+    bool duplicate = false;
+  };
+
+  [[noreturn]] void stop(const YAML::Mark& mark,
+                         std::string id,
+                         std::string message,
+                         std::string remedy) const {
+    throw Stop{{places_.position(mark), std::move(id), std::move(message), std::move(remedy)}};
+  }
+  [[noreturn]] void too_deep(const YAML::Mark& mark) const {
+    stop(mark,
+         "TooDeep",
+         fmt::format("nested deeper than {} levels", limits_.depth),
+         "no manifest needs more than 10");
+  }
+  [[noreturn]] void key_fault(const YAML::Mark& mark) const {
+    stop(mark, "KeyNotText", "a key is not plain text", "name: value");
+  }
+
+  bool expects_key() const {
+    return !stack_.empty() && stack_.back().node.kind == NodeKind::Map && !stack_.back().has_key;
+  }
+
+  void check_tag(const YAML::Mark& mark, const std::string& tag) {
+    bool tagged = tag != "?" && tag != "!";
+    if (tag == "!") {  // yaml-cpp's word for "quoted", and for a lone !
+      auto rest = places_.from(mark);
+      if (rest.starts_with('&')) {
+        rest.remove_prefix(std::min(rest.find_first_of(" \t\n"), rest.size()));
+        rest.remove_prefix(std::min(rest.find_first_not_of(" \t\n"), rest.size()));
+      }
+      tagged = rest.starts_with('!');
+    }
+    if (tagged) {
+      out_.faults.push_back({places_.position(mark),
+                             "TagNotAllowed",
+                             "YAML tags are not taken",
+                             "the value alone; quotes make it text"});
+    }
+  }
+
+  void take_key(const YAML::Mark& mark, const std::string& key, bool plain) {
+    auto& frame = stack_.back();
+    frame.has_key = true;
+    frame.key = key;
+    frame.key_at = places_.position(mark);
+    frame.duplicate = false;
+    if (plain && key == "<<") {
+      out_.faults.push_back({frame.key_at,
+                             "MergeKey",
+                             "the merge key << is not taken",
+                             "write the keys out, or use a Defaults document"});
+      frame.duplicate = true;
+      return;
+    }
+    for (const auto& member : frame.node.members) {
+      if (member.key != key) continue;
+      frame.duplicate = true;
+      out_.faults.push_back(
+          {frame.key_at,
+           "DuplicateKey",
+           fmt::format(
+               "the key {} stands here twice, first in line {}", quoted(key), member.at.line),
+           "one of them"});
+    }
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, NodeKind kind) {
+    check_tag(mark, tag == "!" ? "!tag" : tag);
+    if (expects_key()) key_fault(mark);
+    if (static_cast<int>(stack_.size()) >= limits_.depth) too_deep(mark);
+    Frame frame;
+    frame.node.kind = kind;
+    frame.node.at = places_.position(mark);
+    frame.anchor = anchor;
+    stack_.push_back(std::move(frame));
+  }
+
+  void close() {
+    Frame frame = std::move(stack_.back());
+    stack_.pop_back();
+    keep_anchor(frame.anchor, frame.node);
+    add(std::move(frame.node), YAML::Mark::null_mark());
+  }
+
+  void keep_anchor(YAML::anchor_t anchor, const Node& node) {
+    if (anchor != 0) anchors_[anchor] = node;
+  }
+
+  void add(Node node, const YAML::Mark& mark) {
+    if (stack_.empty()) {
+      if (node.kind != NodeKind::Null) out_.documents.push_back(std::move(node));
+      return;
+    }
+    auto& frame = stack_.back();
+    if (frame.node.kind == NodeKind::List) {
+      if (node.at.line == 0) node.at = frame.node.at;
+      frame.node.items.push_back(std::move(node));
+      return;
+    }
+    if (!frame.has_key) key_fault(mark);
+    if (node.at.line == 0) node.at = frame.key_at;
+    frame.has_key = false;
+    if (frame.duplicate) return;
+    frame.node.members.push_back({std::move(frame.key), frame.key_at, std::move(node)});
+  }
+
+  const Places& places_;
+  const YamlLimits& limits_;
+  Yaml& out_;
+  std::vector<Frame> stack_;
+  std::map<YAML::anchor_t, Node> anchors_;
+  std::size_t aliased_ = 0;
+};
+
+// yaml-cpp's words, without the parts of them that quote the text.
+std::string in_our_words(std::string_view words) {
+  for (const std::string_view quoting :
+       {"the referenced anchor is not defined", "unknown escape", "bad file", "repeated"}) {
+    if (words.starts_with(quoting)) return std::string(quoting);
+  }
+  return printable(words, 80);
+}
+
+}  // namespace
+
+const Node* Node::find(std::string_view key) const {
+  for (const auto& member : members) {
+    if (member.key == key) return &member.value;
+  }
+  return nullptr;
+}
+
+ScalarType scalar_type(const Node& scalar) {
+  if (scalar.style == Style::Quoted) return ScalarType::Text;
+  std::string_view text = scalar.text;
+  if (text == "true" || text == "false") return ScalarType::Boolean;
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const auto digits = [&] {
+    std::size_t count = 0;
+    while (count < text.size() && text[count] >= '0' && text[count] <= '9') ++count;
+    return count;
+  };
+  const auto whole = digits();
+  if (whole == 0 || (whole > 1 && text.front() == '0')) return ScalarType::Text;
+  text.remove_prefix(whole);
+  if (text.empty()) return ScalarType::Integer;
+  if (text.front() != '.') return ScalarType::Text;
+  text.remove_prefix(1);
+  const auto fraction = digits();
+  return fraction > 0 && fraction == text.size() ? ScalarType::Decimal : ScalarType::Text;
+}
+
+std::optional<std::int64_t> integer_value(const Node& node) {
+  if (node.kind != NodeKind::Scalar || scalar_type(node) != ScalarType::Integer) return {};
+  std::int64_t value = 0;
+  const auto* end = node.text.data() + node.text.size();
+  const auto parsed = std::from_chars(node.text.data(), end, value);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return {};
+  return value;
+}
+
+std::optional<bool> boolean_value(const Node& node) {
+  if (node.kind != NodeKind::Scalar || scalar_type(node) != ScalarType::Boolean) return {};
+  return node.text == "true";
+}
+
+std::optional<std::string> text_value(const Node* node) {
+  if (node == nullptr || node->kind != NodeKind::Scalar || node->reported ||
+      scalar_type(*node) != ScalarType::Text) {
+    return {};
+  }
+  return node->text;
+}
+
+std::size_t character_count(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+std::size_t first_bad_byte(std::string_view text) {
+  const auto byte = [&](std::size_t at) -> unsigned {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+  };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned c = byte(i);
+    if (c < 0x80) {
+      // yaml-cpp takes a 4 for the end of the text and zeros for UTF-16.
+      if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) return i;
+      ++i;
+      continue;
+    }
+    const std::size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+    if (c < 0xC2 || c > 0xF4) return i;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xC0U) != 0x80U) return i;
+    }
+    const unsigned second = byte(i + 1);
+    const bool overlong = (c == 0xE0 && second < 0xA0) || (c == 0xF0 && second < 0x90);
+    const bool surrogate = c == 0xED && second > 0x9F;
+    const bool too_high = c == 0xF4 && second > 0x8F;
+    const bool c1 = c == 0xC2 && second < 0xA0 && second != 0x85;
+    if (overlong || surrogate || too_high || c1) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+Yaml parse_yaml(std::string_view text, const YamlLimits& limits) {
+  Yaml out;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const Places places(text);
+  if (const auto bad = first_bad_byte(text); bad != std::string_view::npos) {
+    const auto before = text.substr(0, bad);
+    const auto line = std::count(before.begin(), before.end(), '\n');
+    const auto start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+    const Position at{static_cast<int>(line) + 1,
+                      static_cast<int>(character_count(before.substr(start))) + 1};
+    const auto byte = static_cast<unsigned char>(text[bad]);
+    const bool control = byte < 0x80 || byte == 0xC2;
+    out.faults.push_back({at,
+                          control ? "ControlCharacter" : "NotUtf8",
+                          control ? fmt::format("a control character (byte 0x{:02x})", byte)
+                                  : fmt::format("not UTF-8 (byte 0x{:02x})", byte),
+                          "text in UTF-8"});
+    return out;
+  }
+  ViewBuffer buffer(text);
+  std::istream stream(&buffer);
+  Builder builder(places, limits, out);
+  try {
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const Stop& stopped) {
+    out.faults.push_back(stopped.fault);
+  } catch (const YAML::Exception& error) {
+    out.faults.push_back({places.position(error.mark),
+                          "BadYaml",
+                          "not valid YAML: " + in_our_words(error.msg),
+                          "check the indentation, quotes and brackets before this place"});
+  }
+  return out;
+}
+
+}  // namespace dps::manifest
