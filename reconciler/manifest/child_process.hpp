@@ -1,0 +1,32 @@
+// child_process: a program run without a shell, bounded in time and output.
+#pragma once
+
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/base/clock.hpp"
+#include "reconciler/base/result.hpp"
+#include "reconciler/base/secret.hpp"
+
+namespace dps::manifest {
+
+struct Program {
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
+  std::string input;              ///< for its stdin; then that is closed
+  std::map<std::string, std::string> environment;  ///< beside that of this process
+  Duration limit = std::chrono::seconds{10};
+  std::size_t most_output = 64 * 1024;
+};
+
+/// Runs it in a process group of its own, with a clean signal mask and default handlers; what it
+/// says on stderr is thrown away, as it may hold secrets. Returns its stdout when it exits with 0.
+/// At the end of the time, at too much output or on `stop` the whole group is killed. Blocks; from
+/// any thread.
+/// Errors: "ProgramNotFound" (GiveUp), "ProgramFailed" (WaitForOthers; it exited otherwise),
+/// "ProgramTooSlow" (RetryLater), "ProgramTooTalkative" (GiveUp), "Interrupted" (RetryLater).
+Result<Secret> run_program(const Program& program, std::stop_token stop);
+
+}  // namespace dps::manifest
