@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/base/clock.hpp"
@@ -52,10 +53,11 @@ struct ServicePlan {
   std::vector<Problem> errors;
   std::vector<Problem> warnings;
   std::vector<std::string> unseen;  ///< "sharedAccessPolicies": could not be read, not compared
-  /// The bookkeeping that a write leaves behind. Fingerprints of the hubs whose credential is sent
-  /// are put in at the moment of the write. No value: nothing is written of it (entry documents
-  /// only write fingerprints), or all of it is taken off (release).
+  /// The bookkeeping that a write leaves behind: all of it, with_bookkeeping() puts it in.
+  /// Fingerprints of the hubs whose credential is sent are put in at the moment of the write.
+  /// Release leaves an empty one. No value: nothing is written (unchanged, blocked, deleted …).
   std::optional<Bookkeeping> bookkeeping;
+  Bookkeeping live_bookkeeping;  ///< what the service's tags say now
   bool operator==(const ServicePlan&) const = default;
 
   /// Some change is to be made now: not held, not suspended, not blocked.
@@ -127,7 +129,7 @@ ServicePlan make_service(const DesiredService& desired,
                          const Settings& settings,
                          WallTime now);
 
-/// Keeps what a selection names; everything was validated and judged before.
-/// (See render_text.hpp, render_json.hpp for the printed forms.)
+/// Counts the services and changes again, after something was taken out.
+Summary summarise(const std::vector<ServicePlan>& services);
 
 }  // namespace dps::plan

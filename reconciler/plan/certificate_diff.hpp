@@ -1,0 +1,19 @@
+// certificate_diff: CA certificates, by thumbprint within the names (slots) of an entry. What is
+// found is shown and held: this version does not write certificates.
+#pragma once
+
+#include "reconciler/plan/findings.hpp"
+
+namespace dps::plan {
+
+inline constexpr std::size_t kMaxCertificates = 25;
+inline constexpr std::string_view kCertificatesHold = "certificates-not-written";
+
+/// Errors: "CertificateMissing" (named by thumbprint only), "VerificationUndecided",
+/// "OverlapRunning", "LimitExceeded".
+void compare_certificates(const Subject& subject, Findings& out);
+
+/// The names that an entry may use: its slots, or [<name>, <name>-2] with overlap, or its name.
+std::vector<std::string> slots_of(const DesiredCertificate& certificate);
+
+}  // namespace dps::plan

@@ -1,0 +1,132 @@
+#include "reconciler/plan/finish.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "reconciler/base/match.hpp"
+#include "reconciler/base/text.hpp"
+#include "reconciler/plan/bookkeeping_after.hpp"
+
+namespace dps::plan {
+namespace {
+
+int rank(Kind kind) {
+  switch (kind) {
+    case Kind::ProvisioningService:
+      return 0;
+    case Kind::Tag:
+      return 1;
+    case Kind::LinkedHub:
+      return 2;
+    case Kind::SharedAccessPolicy:
+      return 3;
+    case Kind::Certificate:
+      return 4;
+  }
+  return 5;
+}
+
+bool comes_before(const Change& left, const Change& right) {
+  const bool left_removes = left.action == Action::Delete;
+  const bool right_removes = right.action == Action::Delete;
+  if (left_removes != right_removes) return right_removes;
+  if (left.kind != right.kind) return rank(left.kind) < rank(right.kind);
+  return LessIgnoringCase{}(left.name, right.name);
+}
+
+std::string hub_key_call(const DesiredService& desired, const Change& change) {
+  if (!desired.linked_hubs) return {};
+  for (const auto& hub : *desired.linked_hubs) {
+    if (!equal_ignoring_case(hub.host_name, change.name) || !hub.credential) continue;
+    if (const auto* key = std::get_if<HubKeyReference>(&*hub.credential)) {
+      return fmt::format("POST IotHubs/{}/IotHubKeys/{}/listkeys", key->hub, key->policy);
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> certificate_calls(const std::string& service, const Change& change) {
+  const auto path = fmt::format("{}/certificates/{}", service, change.name);
+  switch (change.action) {
+    case Action::Delete:
+      return {"DELETE " + path};
+    case Action::Verify:
+      if (change.after == "trusted") return {"PUT " + path};
+      return {"POST " + path + "/generateVerificationCode", "POST " + path + "/verify"};
+    default:
+      return {"PUT " + path};
+  }
+}
+
+}  // namespace
+
+void sort_changes(std::vector<Change>& changes) {
+  std::stable_sort(changes.begin(), changes.end(), comes_before);
+}
+
+bool is_tags_only(const Change& change) {
+  return change.kind == Kind::Tag || change.field == "lifecycle.protect" ||
+         change.action == Action::Adopt || change.action == Action::Release;
+}
+
+void assign_calls(ServicePlan& plan, const DesiredService* desired) {
+  const auto service = "provisioningServices/" + plan.id.name;
+  const bool creates = plan.service_class == ServiceClass::Create;
+  const bool patch = std::all_of(plan.changes.begin(), plan.changes.end(), [](const Change& one) {
+    return one.held || one.kind == Kind::Certificate || is_tags_only(one);
+  });
+  for (auto& change : plan.changes) {
+    change.calls.clear();
+    if (change.held) continue;
+    if (change.kind == Kind::Certificate) {
+      change.calls = certificate_calls(service, change);
+      continue;
+    }
+    if (change.kind == Kind::ProvisioningService && change.action == Action::Delete) {
+      change.calls = {"DELETE " + service};
+      continue;
+    }
+    if (patch) {
+      change.calls = {"PATCH " + service};
+      continue;
+    }
+    const bool needs_key = change.kind == Kind::LinkedHub &&
+                           (change.action == Action::Create || change.field == "credential");
+    if (needs_key && desired != nullptr) {
+      if (auto call = hub_key_call(*desired, change); !call.empty()) {
+        change.calls.push_back(std::move(call));
+      }
+    }
+    // A PUT that leaves a policy's keys out has them made anew: they are read to be sent back.
+    if (!creates) change.calls.push_back("POST " + service + "/listkeys");
+    change.calls.push_back("PUT " + service);
+  }
+}
+
+ServiceClass class_of(const std::vector<Change>& changes) {
+  if (changes.empty()) return ServiceClass::Unchanged;
+  bool certificates = false, more_than_adoption = false;
+  for (const auto& change : changes) {
+    if (change.kind == Kind::ProvisioningService && change.action == Action::Create) {
+      return ServiceClass::Create;
+    }
+    if (change.kind == Kind::ProvisioningService && change.action == Action::Delete) {
+      return ServiceClass::Delete;
+    }
+    certificates = certificates || change.kind == Kind::Certificate;
+    more_than_adoption = more_than_adoption || change.action != Action::Adopt;
+  }
+  if (certificates) return ServiceClass::Rotate;
+  return more_than_adoption ? ServiceClass::Update : ServiceClass::Adopt;
+}
+
+void settle_holds(ServicePlan& plan) {
+  if (!plan.bookkeeping) return;
+  for (const auto& change : plan.changes) {
+    if (change.held) leave_out(change, plan.live_bookkeeping, *plan.bookkeeping);
+  }
+}
+
+}  // namespace dps::plan

@@ -1,0 +1,149 @@
+#include "reconciler/plan/guard.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconciler/base/crypto.hpp"
+#include "reconciler/base/text.hpp"
+
+namespace dps::plan {
+namespace {
+
+constexpr std::size_t kFewOwned = 10;
+constexpr std::size_t kSharePercent = 30;
+constexpr std::size_t kApproveDigits = 16;
+
+struct Removal {
+  Change* change;
+  const ServicePlan* service;
+};
+
+bool is_worked_on(const ServicePlan& service) {
+  switch (service.service_class) {
+    case ServiceClass::Create:
+    case ServiceClass::Delete:
+    case ServiceClass::Rotate:
+    case ServiceClass::Update:
+    case ServiceClass::Adopt:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string described(const Removal& removal) {
+  const auto service = printable(removal.service->id.brief(), 200);
+  const auto name = printable(removal.change->name, 120);
+  switch (removal.change->kind) {
+    case Kind::LinkedHub:
+      return fmt::format("unlink hub {} of {}", name, service);
+    case Kind::SharedAccessPolicy:
+      return fmt::format("remove policy {} of {}", name, service);
+    case Kind::Certificate:
+      return fmt::format("remove certificate {} of {}", name, service);
+    default:
+      return fmt::format(
+          "delete service {} (id scope {})", service, printable(removal.service->id_scope, 60));
+  }
+}
+
+std::string line_of(const Removal& removal) {
+  return fmt::format("{}\t{}\t{}\t{}\n",
+                     word(removal.change->action),
+                     removal.service->id.key(),
+                     lower(removal.change->path),
+                     removal.service->id_scope);
+}
+
+GuardHold hold(std::string guard,
+               std::string message,
+               std::size_t limit,
+               const std::vector<Removal>& removals) {
+  GuardHold out;
+  out.guard = std::move(guard);
+  out.message = std::move(message);
+  out.count = removals.size();
+  out.limit = limit;
+  for (const auto& removal : removals) out.removals.push_back(described(removal));
+  return out;
+}
+
+std::size_t owned(const LiveState& live, const Settings& settings) {
+  return static_cast<std::size_t>(
+      std::count_if(live.services.begin(), live.services.end(), [&](const auto& entry) {
+        const auto owner = entry.second.tags.find(kOwnerTag);
+        return owner != entry.second.tags.end() && owner->second == settings.owner;
+      }));
+}
+
+}  // namespace
+
+void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
+  std::vector<Removal> deletes, removals;
+  for (auto& service : plan.services) {
+    if (!is_worked_on(service)) continue;
+    for (auto& change : service.changes) {
+      if (!change.destructive || change.held) continue;
+      (change.kind == Kind::ProvisioningService ? deletes : removals)
+          .push_back({&change, &service});
+    }
+  }
+  std::vector<GuardHold> guards;
+  std::vector<Removal> guarded;
+  if (deletes.size() > settings.max_deletes) {
+    guards.push_back(hold("max-deletes",
+                          fmt::format("{} services would be deleted, more than the {} that "
+                                      "--max-deletes allows",
+                                      deletes.size(),
+                                      settings.max_deletes),
+                          settings.max_deletes,
+                          deletes));
+  }
+  if (!deletes.empty()) {
+    const auto ours = owned(live, settings);
+    if (ours >= kFewOwned && deletes.size() * 100 > ours * kSharePercent) {
+      guards.push_back(hold("max-deletes-share",
+                            fmt::format("{} of {} owned services would be deleted, more than {} %",
+                                        deletes.size(),
+                                        ours,
+                                        kSharePercent),
+                            ours * kSharePercent / 100,
+                            deletes));
+    }
+  }
+  if (!guards.empty()) guarded = deletes;
+  if (removals.size() > settings.max_removals) {
+    guards.push_back(hold("max-removals",
+                          fmt::format("{} hubs, policies and certificates would be removed, more "
+                                      "than the {} that --max-removals allows",
+                                      removals.size(),
+                                      settings.max_removals),
+                          settings.max_removals,
+                          removals));
+    guarded.insert(guarded.end(), removals.begin(), removals.end());
+  }
+  if (guarded.empty()) return;
+
+  std::vector<std::string> lines;
+  for (const auto& removal : guarded) lines.push_back(line_of(removal));
+  std::sort(lines.begin(), lines.end());
+  const auto digest = hex(sha256(join(lines, ""))).substr(0, kApproveDigits);
+  if (settings.approve == digest) return;
+  if (!settings.approve.empty()) {
+    plan.notices.push_back({"ApprovalDiffers",
+                            fmt::format("--approve {} is not for these removals; they are {}",
+                                        printable(settings.approve, 80),
+                                        digest),
+                            ""});
+  }
+  for (const auto& removal : guarded) {
+    const bool service = removal.change->kind == Kind::ProvisioningService;
+    const auto& by = service ? guards.front() : guards.back();
+    removal.change->held = Hold{by.guard, by.message};
+  }
+  plan.guards = std::move(guards);
+  plan.approve_digest = digest;
+}
+
+}  // namespace dps::plan

@@ -1,0 +1,14 @@
+// guard: refuses too large a blast radius. Judges all that a revision implies.
+#pragma once
+
+#include "reconciler/plan/plan.hpp"
+
+namespace dps::plan {
+
+/// Holds every service deletion when there are more than max_deletes, or more than 30 % of at least
+/// 10 owned services; holds every removal of hubs, policies and certificates when there are more
+/// than max_removals. Blocked, failed and suspended services do not count: nothing of them is
+/// removed. Sets the plan's guards and approve_digest, unless settings.approve is that digest.
+void apply_guards(Plan& plan, const LiveState& live, const Settings& settings);
+
+}  // namespace dps::plan

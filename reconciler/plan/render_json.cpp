@@ -1,0 +1,207 @@
+#include "reconciler/plan/render_json.hpp"
+
+#include <fmt/format.h>
+
+#include "reconciler/base/crypto.hpp"
+#include "reconciler/base/json.hpp"
+
+namespace dps::plan {
+namespace {
+
+// One code for both kinds of tree: ordered for people, sorted for the digest.
+
+template <class Tree>
+Tree problems_json(const std::vector<Problem>& problems) {
+  auto out = Tree::array();
+  for (const auto& problem : problems) {
+    Tree one = Tree::object();
+    one["id"] = problem.id;
+    one["message"] = problem.message;
+    one["remedy"] = problem.remedy;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+template <class Tree>
+Tree change_json(const Change& change) {
+  Tree out = Tree::object();
+  out["action"] = word(change.action);
+  out["kind"] = word(change.kind);
+  out["name"] = change.name;
+  out["field"] = change.field;
+  out["path"] = change.path;
+  out["before"] = Tree(change.before);
+  out["after"] = Tree(change.after);
+  out["secret"] = change.secret;
+  out["cause"] = word(change.cause);
+  out["impact"] = change.impact;
+  out["reversible"] = change.reversible;
+  out["destructive"] = change.destructive;
+  out["calls"] = change.calls;
+  if (change.held) {
+    Tree held = Tree::object();
+    held["id"] = change.held->id;
+    held["reason"] = change.held->reason;
+    out["held"] = std::move(held);
+  }
+  return out;
+}
+
+template <class Tree>
+Tree service_json(const ServicePlan& service) {
+  Tree out = Tree::object();
+  out["id"] = service.id.path();
+  if (service.manifest.file.empty()) {
+    out["manifest"] = nullptr;
+  } else {
+    Tree manifest = Tree::object();
+    manifest["file"] = service.manifest.file;
+    manifest["line"] = service.manifest.line;
+    out["manifest"] = std::move(manifest);
+  }
+  out["etag"] = service.etag.text;
+  out["state"] = word(service.service_class);
+  out["live_state"] = service.live_state;
+  out["id_scope"] = service.id_scope;
+  auto changes = Tree::array();
+  for (const auto& change : service.changes) changes.push_back(change_json<Tree>(change));
+  out["changes"] = std::move(changes);
+  out["errors"] = problems_json<Tree>(service.errors);
+  out["warnings"] = problems_json<Tree>(service.warnings);
+  out["unseen"] = service.unseen;
+  return out;
+}
+
+template <class Tree>
+Tree summary_json(const Summary& summary) {
+  Tree out = Tree::object();
+  out["create"] = summary.create;
+  out["update"] = summary.update;
+  out["rotate"] = summary.rotate;
+  out["delete"] = summary.remove;
+  out["adopt"] = summary.adopt;
+  out["blocked"] = summary.blocked;
+  out["unchanged"] = summary.unchanged;
+  out["failed"] = summary.failed;
+  out["suspended"] = summary.suspended;
+  out["in_transition"] = summary.in_transition;
+  out["changes"] = summary.changes;
+  out["held"] = summary.held;
+  return out;
+}
+
+template <class Tree>
+Tree guards_json(const std::vector<GuardHold>& guards) {
+  auto out = Tree::array();
+  for (const auto& guard : guards) {
+    Tree one = Tree::object();
+    one["guard"] = guard.guard;
+    one["message"] = guard.message;
+    one["count"] = guard.count;
+    one["limit"] = guard.limit;
+    one["removals"] = guard.removals;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+/// What comes before and after the services.
+template <class Tree>
+void add_head(const Plan& plan, Tree& out) {
+  out["api_version"] = plan.api_version;
+  out["owner"] = plan.owner;
+  out["source_revision"] = plan.source_revision;
+  out["summary"] = summary_json<Tree>(plan.summary);
+}
+
+template <class Tree>
+void add_tail(const Plan& plan, Tree& out) {
+  out["guards"] = guards_json<Tree>(plan.guards);
+  out["approve_digest"] = plan.approve_digest;
+  auto unseen = Tree::array();
+  for (const auto& one : plan.unseen) {
+    Tree entry = Tree::object();
+    entry["scope"] = one.scope;
+    entry["id"] = one.why.id;
+    entry["message"] = one.why.what;
+    entry["remedy"] = one.why.remedy;
+    unseen.push_back(std::move(entry));
+  }
+  out["unseen"] = std::move(unseen);
+  out["notices"] = problems_json<Tree>(plan.notices);
+}
+
+std::string sealed(const std::string& text) {
+  return "sha256:" + hex(sha256(text));
+}
+
+/// Inside of JSON text such bytes occur in strings only: DEL, and the C1 controls, which a
+/// terminal may obey.
+std::string without_controls(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte == 0x7F) {
+      out += "\\u007f";
+    } else if (byte == 0xC2 && i + 1 < text.size() &&
+               static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[++i]));
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+OrderedJson to_json(const Plan& plan) {
+  OrderedJson out = OrderedJson::object();
+  out["schema"] = kPlanSchema;
+  out["digest"] = plan.digest;
+  out["created_at"] = rfc3339(plan.created_at);
+  add_head(plan, out);
+  auto services = OrderedJson::array();
+  for (const auto& service : plan.services) {
+    services.push_back(service_json<OrderedJson>(service));
+  }
+  out["services"] = std::move(services);
+  add_tail(plan, out);
+  return out;
+}
+
+std::string render_json(const Plan& plan) {
+  return without_controls(
+             to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace)) +
+         "\n";
+}
+
+std::string digest(const Plan& plan) {
+  Json head = Json::object();
+  head["schema"] = kPlanSchema;
+  add_head(plan, head);
+  add_tail(plan, head);
+  auto text = canonical_text(head) + "\n";
+  for (const auto& service : plan.services) {
+    text += canonical_text(service_json<Json>(service));
+    text += '\n';
+  }
+  return sealed(text);
+}
+
+std::string digest(const Json& record) {
+  Json head = Json::object();
+  for (const auto& [name, value] : record.items()) {
+    if (name != "digest" && name != "created_at" && name != "services") head[name] = value;
+  }
+  auto text = canonical_text(head) + "\n";
+  for (const auto& service : member(record, "services")) {
+    text += canonical_text(service);
+    text += '\n';
+  }
+  return sealed(text);
+}
+
+}  // namespace dps::plan

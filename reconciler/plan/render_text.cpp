@@ -1,0 +1,405 @@
+#include "reconciler/plan/render_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconciler/base/json.hpp"
+#include "reconciler/base/text.hpp"
+#include "reconciler/plan/certificate_diff.hpp"
+
+namespace dps::plan {
+namespace {
+
+constexpr std::size_t kIndent = 4;        // of a change, below its service
+constexpr std::size_t kImpactIndent = 8;  // of what it means, where that does not fit beside it
+constexpr std::size_t kWidestPath = 64;
+constexpr std::size_t kWidestValue = 44;
+constexpr std::size_t kLongestValue = 160;
+
+struct Mark {
+  std::string_view text;
+  Tone tone;
+};
+
+Mark mark_of(Action action) {
+  switch (action) {
+    case Action::Create:
+      return {"+", Tone::Good};
+    case Action::Update:
+      return {"~", Tone::Change};
+    case Action::Delete:
+      return {"-", Tone::Bad};
+    case Action::Adopt:
+      return {"=", Tone::Note};
+    case Action::Release:
+      return {"~", Tone::Change};
+    case Action::Rotate:
+      return {"↻", Tone::Note};
+    case Action::Verify:
+      return {"↻", Tone::Note};
+  }
+  return {" ", Tone::Plain};
+}
+
+Mark mark_of(ServiceClass service_class) {
+  switch (service_class) {
+    case ServiceClass::Create:
+      return {"+", Tone::Good};
+    case ServiceClass::Delete:
+      return {"-", Tone::Bad};
+    case ServiceClass::Rotate:
+      return {"↻", Tone::Note};
+    case ServiceClass::Update:
+      return {"~", Tone::Change};
+    case ServiceClass::Adopt:
+      return {"=", Tone::Note};
+    case ServiceClass::Failed:
+    case ServiceClass::Blocked:
+      return {"!", Tone::Bad};
+    case ServiceClass::Suspended:
+    case ServiceClass::InTransition:
+      return {"…", Tone::Dim};
+    case ServiceClass::Unchanged:
+      return {" ", Tone::Dim};
+  }
+  return {" ", Tone::Plain};
+}
+
+std::string value_text(const Json& value);
+
+std::string members_text(const Json& object) {
+  std::string out;
+  for (const auto& [name, value] : object.items()) {
+    if (name == "hostName" || name == "name") continue;  // the path says it
+    if (!out.empty()) out += ", ";
+    const bool says_it_itself = name == "location" && value.is_string();
+    out += says_it_itself      ? value_text(value)
+           : value.is_object() ? fmt::format("{} {{{}}}", shown(name, 64), members_text(value))
+                               : fmt::format("{} {}", shown(name, 64), value_text(value));
+  }
+  return out;
+}
+
+std::string value_text(const Json& value) {
+  if (value.is_null()) return "(none)";
+  if (value.is_string()) return shown(value.get_ref<const std::string&>(), kLongestValue);
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (value.is_number_integer()) return std::to_string(value.get<std::int64_t>());
+  if (value.is_array()) {
+    std::string out;
+    for (const auto& one : value) {
+      if (!out.empty()) out += ", ";
+      out += one.is_object() ? members_text(one) : value_text(one);
+    }
+    return "[" + out + "]";
+  }
+  if (value.is_object()) {
+    const auto& name = member(value, "name");  // {name: S1, capacity: 1}
+    const auto rest = members_text(value);
+    if (!name.is_string()) return rest;
+    return rest.empty() ? value_text(name) : value_text(name) + ", " + rest;
+  }
+  return shown(canonical_text(value), kLongestValue);
+}
+
+std::string quoted(const Json& value) {
+  return value.is_string() ? "\"" + value_text(value) + "\"" : value_text(value);
+}
+
+std::string change_text(const Change& change) {
+  if (change.secret) return "(secret, changed)";
+  const bool tag = change.kind == Kind::Tag;
+  switch (change.action) {
+    case Action::Create:
+      return tag ? quoted(change.after) : members_text(change.after);
+    case Action::Delete:
+      return tag ? quoted(change.before) : members_text(change.before);
+    case Action::Adopt:
+      return change.before.is_null() ? "adopted"
+                                     : fmt::format("taken over from {}", quoted(change.before));
+    case Action::Release:
+      return "released";
+    case Action::Rotate:
+      return fmt::format("{} → {}",
+                         shown(text_member(change.before, "thumbprint"), 40),
+                         shown(text_member(change.after, "thumbprint"), 40));
+    default:
+      break;
+  }
+  return tag ? fmt::format("{} → {}", quoted(change.before), quoted(change.after))
+             : fmt::format("{} → {}", value_text(change.before), value_text(change.after));
+}
+
+std::string path_text(const Change& change) {
+  return change.path.empty() ? shown(change.name, 64) : shown(change.path, 200);
+}
+
+std::string rule_text(const Json& rule) {
+  auto out = fmt::format("{}  {}  {}",
+                         shown(text_member(rule, "name"), 64),
+                         shown(text_member(rule, "action"), 20),
+                         shown(text_member(rule, "mask"), 60));
+  if (const auto target = text_member(rule, "target"); !target.empty()) {
+    out += "  " + shown(target, 20);
+  }
+  return out;
+}
+
+class Page {
+ public:
+  explicit Page(const TextStyle& style)
+      : color_(style.color), width_(std::max<std::size_t>(style.width, 40)) {}
+
+  void line(const std::string& text) { out_ += text + "\n"; }
+  void gap() {
+    if (!out_.empty() && !out_.ends_with("\n\n")) out_ += '\n';
+  }
+  std::string ink(std::string_view text, Tone tone) const { return toned(text, tone, color_); }
+  std::size_t width() const { return width_; }
+  std::string take() { return std::move(out_); }
+
+  /// A paragraph with a hanging indent.
+  void paragraph(std::size_t indent, std::string_view text, Tone tone = Tone::Plain) {
+    for (const auto& one : split(wrapped(text, width_, indent), '\n')) {
+      const auto start = one.find_first_not_of(' ');
+      line(std::string(indent, ' ') + ink(one.substr(start == one.npos ? 0 : start), tone));
+    }
+  }
+
+  void problem(std::size_t indent, const Problem& problem, Mark mark) {
+    const auto head = shown(problem.id, 60);
+    auto lines = split(
+        wrapped(
+            head + (head.empty() ? "" : ": ") + shown(problem.message, 1000), width_, indent + 2),
+        '\n');
+    lines[0] = std::string(indent, ' ') + ink(mark.text, mark.tone) + " " + lines[0];
+    for (const auto& one : lines) line(one);
+    if (!problem.remedy.empty())
+      paragraph(indent + 2, "→ " + shown(problem.remedy, 1000), Tone::Dim);
+  }
+
+ private:
+  Color color_;
+  std::size_t width_;
+  std::string out_;
+};
+
+struct Row {
+  const Change* change;
+  std::string path, value, note;
+};
+
+std::string note_of(const Change& change) {
+  std::string note;
+  if (change.cause == Cause::Drift) note = "(drift)";
+  if (change.held && change.held->id != kCertificatesHold) {
+    note += fmt::format("{}(withheld: {})", note.empty() ? "" : " ", shown(change.held->id, 40));
+  }
+  return note;
+}
+
+void print_rules(const Change& change, Page& page) {
+  const auto contains = [](const Json& list, const Json& rule) {
+    return std::find(list.begin(), list.end(), rule) != list.end();
+  };
+  bool any = false;
+  const std::string indent(kImpactIndent, ' ');
+  for (const auto& rule : change.before) {
+    if (contains(change.after, rule)) continue;
+    page.line(indent + page.ink("- " + rule_text(rule), Tone::Bad));
+    any = true;
+  }
+  for (const auto& rule : change.after) {
+    if (contains(change.before, rule)) continue;
+    page.line(indent + page.ink("+ " + rule_text(rule), Tone::Good));
+    any = true;
+  }
+  if (any) return;
+  for (const auto& rule : change.after) page.line(indent + "  " + rule_text(rule));
+}
+
+std::string_view rules_headline(const Change& change) {
+  return change.before.size() == change.after.size() &&
+                 std::is_permutation(
+                     change.before.begin(), change.before.end(), change.after.begin())
+             ? "new order"
+             : "";
+}
+
+void print_changes(const std::vector<Change>& changes, Page& page) {
+  std::vector<Row> rows;
+  std::size_t path_width = 0, value_width = 0, note_width = 0;
+  for (const auto& change : changes) {
+    Row row{&change, path_text(change), change_text(change), note_of(change)};
+    if (change.field == "ipFilterRules") row.value = rules_headline(change);
+    path_width = std::max(path_width, std::min(columns(row.path), kWidestPath));
+    value_width = std::max(value_width, std::min(columns(row.value), kWidestValue));
+    note_width = std::max(note_width, columns(row.note));
+    rows.push_back(std::move(row));
+  }
+  const auto start = kIndent + 2 + path_width + 2;
+  const auto beside = start + value_width + 2 + (note_width > 0 ? note_width + 2 : 0);
+  const bool fits = std::all_of(rows.begin(), rows.end(), [&](const Row& row) {
+    return columns(row.path) <= path_width && columns(row.value) <= value_width &&
+           beside + columns(row.change->impact) <= page.width();
+  });
+  for (const auto& row : rows) {
+    const auto mark = mark_of(row.change->action);
+    const auto head = row.change->held
+                          ? std::string(kIndent - 2, ' ') + page.ink("!", Tone::Bad) + " "
+                          : std::string(kIndent, ' ');
+    auto text = head + page.ink(mark.text, mark.tone) + " ";
+    if (fits) {
+      auto plain = padded(row.path, path_width) + "  " + padded(row.value, value_width);
+      if (note_width > 0) plain += "  " + padded(row.note, note_width);
+      const bool silent = row.change->impact.empty();
+      text += silent ? std::string(plain, 0, plain.find_last_not_of(' ') + 1) : plain + "  ";
+      page.line(text + page.ink(shown(row.change->impact), Tone::Dim));
+    } else {
+      text += row.value.empty() ? row.path : padded(row.path, path_width);
+      const auto value = row.value + (row.value.empty() || row.note.empty() ? "" : "  ") + row.note;
+      if (columns(row.path) > path_width || start + columns(value) > page.width()) {
+        page.line(std::string(text, 0, text.find_last_not_of(' ') + 1));
+        if (!value.empty()) page.paragraph(kImpactIndent, value);
+      } else {
+        page.line(value.empty() ? text : text + "  " + value);
+      }
+      if (row.change->kind != Kind::Tag && !row.change->impact.empty()) {
+        page.paragraph(kImpactIndent, shown(row.change->impact), Tone::Dim);
+      }
+    }
+    if (row.change->field == "ipFilterRules") print_rules(*row.change, page);
+  }
+}
+
+std::string headline_note(const ServicePlan& service) {
+  switch (service.service_class) {
+    case ServiceClass::Failed:
+      return "failed";
+    case ServiceClass::Blocked:
+      return "blocked";
+    case ServiceClass::Suspended:
+      return "suspended: nothing is written";
+    case ServiceClass::InTransition:
+      return fmt::format("in transition ({}): looked at again", shown(service.live_state, 40));
+    case ServiceClass::Unchanged:
+      return "unchanged";
+    case ServiceClass::Adopt:
+      return "";
+    default:
+      break;
+  }
+  if (!service.bookkeeping || !service.bookkeeping->owner || service.etag.text.empty()) return "";
+  const auto& before = service.live_bookkeeping.owner;
+  if (before == service.bookkeeping->owner) return "";
+  return before ? fmt::format("taken over from \"{}\"", shown(*before, 60)) : "adopted";
+}
+
+void print_service(const ServicePlan& service, Page& page) {
+  const auto mark = mark_of(service.service_class);
+  auto head =
+      page.ink(mark.text, mark.tone) + " " + page.ink(shown(service.id.brief(), 300), Tone::Strong);
+  if (const auto note = headline_note(service); !note.empty()) head += "  " + note;
+  if (!service.manifest.file.empty()) {
+    head += "  " +
+            page.ink(fmt::format("{}:{}", shown(service.manifest.file, 300), service.manifest.line),
+                     Tone::Dim);
+  } else if (service.service_class == ServiceClass::Delete) {
+    head += "  " + page.ink("no manifest names it", Tone::Dim);
+  }
+  page.gap();
+  page.line(head);
+  print_changes(service.changes, page);
+  const auto held =
+      std::find_if(service.changes.begin(), service.changes.end(), [](const Change& change) {
+        return change.held && change.held->id == kCertificatesHold;
+      });
+  if (held != service.changes.end()) {
+    page.problem(kIndent - 2, {"", held->held->reason, ""}, {"!", Tone::Bad});
+  }
+  for (const auto& error : service.errors) page.problem(kIndent - 2, error, {"!", Tone::Bad});
+  for (const auto& one : service.warnings) page.problem(kIndent - 2, one, {"?", Tone::Change});
+}
+
+bool is_listed(const ServicePlan& service, Verbosity verbosity) {
+  return verbosity == Verbosity::Everything || service.service_class != ServiceClass::Unchanged ||
+         !service.warnings.empty();
+}
+
+void print_guards(const Plan& plan, Page& page) {
+  if (plan.guards.empty()) return;
+  constexpr std::size_t kListed = 20;
+  page.gap();
+  for (const auto& guard : plan.guards) {
+    page.problem(0,
+                 {guard.guard, guard.message + ": all of them are withheld, the rest goes on.", ""},
+                 {"!", Tone::Bad});
+    for (std::size_t i = 0; i < std::min(guard.removals.size(), kListed); ++i) {
+      page.line("    " + shown(guard.removals[i], 400));
+    }
+    if (guard.removals.size() > kListed) {
+      page.line(fmt::format("    … and {} more", guard.removals.size() - kListed));
+    }
+  }
+  page.line("  Exactly these go through with: " +
+            page.ink("--approve " + plan.approve_digest, Tone::Strong));
+}
+
+}  // namespace
+
+std::string summary_sentence(const Plan& plan) {
+  const auto& s = plan.summary;
+  std::string rest;
+  const auto say = [](std::string& to, std::size_t count, std::string_view words) {
+    if (count > 0) to += fmt::format(", {} {}", count, words);
+  };
+  say(rest, s.blocked, "blocked");
+  say(rest, s.failed, "failed");
+  say(rest, s.suspended, "suspended");
+  say(rest, s.in_transition, "in transition");
+  std::string sentence;
+  if (!plan.has_changes() && s.adopt == 0) {
+    sentence = fmt::format("No changes; {} unchanged{}.", s.unchanged, rest);
+  } else {
+    std::string more;
+    say(more, s.rotate, "with certificates to change");
+    say(more, s.adopt, "to adopt");
+    sentence = fmt::format("Plan: {} to create, {} to update, {} to delete{}; {} unchanged{}.",
+                           s.create,
+                           s.update,
+                           s.remove,
+                           more,
+                           s.unchanged,
+                           rest);
+  }
+  if (s.held > 0) {
+    sentence += fmt::format(" {} of {} change{} withheld.",
+                            s.held,
+                            s.changes,
+                            s.changes == 1 ? " is"
+                            : s.held == 1  ? "s is"
+                                           : "s are");
+  }
+  return sentence;
+}
+
+std::string render_text(const Plan& plan, const TextStyle& style) {
+  Page page(style);
+  for (const auto& service : plan.services) {
+    if (is_listed(service, style.verbosity)) print_service(service, page);
+  }
+  print_guards(plan, page);
+  if (!plan.notices.empty() || !plan.unseen.empty()) page.gap();
+  for (const auto& notice : plan.notices) page.problem(0, notice, {"?", Tone::Change});
+  for (const auto& unseen : plan.unseen) {
+    page.problem(0,
+                 {"not seen", unseen.scope + ": " + unseen.why.what, unseen.why.remedy},
+                 {"?", Tone::Change});
+  }
+  page.gap();
+  page.line(page.ink(summary_sentence(plan), Tone::Strong));
+  return page.take();
+}
+
+}  // namespace dps::plan
