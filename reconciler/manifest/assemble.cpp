@@ -38,6 +38,7 @@ std::optional<ServiceId> whole_id(const Identity& identity,
                      fmt::format("{} has no key {}", where, key),
                      fmt::format("{} here, or in a Defaults document of the folder", key));
   };
+  if (identity.faulty) return std::nullopt;
   if (!identity.subscription) missing("subscription");
   if (!identity.resource_group) missing("resourceGroup");
   if (!identity.subscription || !identity.resource_group) return std::nullopt;

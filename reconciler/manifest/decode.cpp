@@ -36,6 +36,9 @@ Identity decode_identity(const Node& node, const Decoding& decoding) {
   out.name = text_value(node.find("name")).value_or("");
   out.resource_group = text_value(node.find("resourceGroup"));
   out.subscription = text_value(node.find("subscription"));
+  for (const auto* key : {"name", "resourceGroup", "subscription"}) {
+    out.faulty = out.faulty || (node.find(key) != nullptr && !text_value(node.find(key)));
+  }
   const auto* name = node.find("name");
   out.mark = decoding.mark(name != nullptr ? *name : node);
   return out;
@@ -306,7 +309,7 @@ const KindSchema* kind_of(const Node& document, const Decoding& decoding) {
     decoding.diagnostics.text(decoding.mark(document),
                               "WrongType",
                               "the document is no map",
-                              "apiVersion, kind, metadata, spec");
+                              "a map with apiVersion, kind, metadata and spec");
     return nullptr;
   }
   std::vector<std::string> names;

@@ -153,6 +153,8 @@ void check_signer(const DesiredCertificate& certificate,
     phrase =
         decoding.references.peek(*signer->passphrase, "the passphrase of " + what, mark, blocks);
     if (!phrase) return;
+  } else if (node->find("passphrase") != nullptr) {
+    return;  // a fault of its own
   }
   if (!key || !certificate.content) return;
   const auto fits =
@@ -350,7 +352,7 @@ void finish_certificate(DesiredCertificate& certificate,
                                 "the second name NAME-2 of the certificate is longer than 64",
                                 "a shorter name, or rotation.slots");
     }
-  } else if (certificate.slots.size() == 2) {
+  } else if (certificate.slots.size() == 2 && overlap) {
     if (certificate.slots[0] == certificate.slots[1]) {
       contradiction(*node.find("rotation"), "rotation.slots names the same twice", "two names");
     } else if (certificate.slots[0] != certificate.name &&

@@ -32,6 +32,7 @@ struct Identity {
   std::optional<std::string> resource_group;
   std::optional<std::string> subscription;
   Mark mark;
+  bool faulty = false;  ///< a part of it stands there and is wrong: say no more of it
 };
 
 struct ServiceDocument {

@@ -148,8 +148,36 @@ class Checker {
     return shape.expected.empty() ? "text" : shape.expected;
   }
 
+  static std::string expected_of(const Shape& shape) {
+    switch (shape.form) {
+      case Form::Integer:
+        return "a whole number";
+      case Form::Boolean:
+      case Form::FlagOrObject:
+        return "true or false";
+      case Form::True:
+        return "true";
+      case Form::List:
+        return "a list";
+      case Form::Object:
+        return shape.choice == Choice::ExactlyOne ? "a map with one of " + alternatives(shape)
+                                                  : "a map with " + join(field_names(shape), ", ");
+      case Form::TextMap:
+        return "a map of names to text";
+      case Form::Text:
+        break;
+    }
+    return expected_text(shape);
+  }
+
   void check_integer(Node& node, const Shape& shape, const Path& path) {
     const auto value = integer_value(node);
+    if (!value && node.kind == NodeKind::Scalar && scalar_type(node) == ScalarType::Integer) {
+      return fault(node,
+                   "OutOfRange",
+                   fmt::format("{} is {}", path.text(), quoted(node.text)),
+                   fmt::format("{} to {}", shape.least, shape.most));
+    }
     if (!value) {
       const bool quoted_number = node.kind == NodeKind::Scalar && node.style == Style::Quoted;
       return wrong_type(
@@ -221,9 +249,7 @@ class Checker {
         at(node.at,
            "MissingKey",
            fmt::format("{} has no key {}", path.text(), field.name),
-           field.shape.values.size() == 1
-               ? fmt::format("{}: {}", field.name, field.shape.values.front())
-               : std::string(field.note));
+           fmt::format("{}: {}", field.name, expected_of(field.shape)));
       }
     }
     check_choice(node, shape, path);

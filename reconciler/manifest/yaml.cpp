@@ -125,11 +125,15 @@ class Builder final : public YAML::EventHandler {
     add(std::move(copy), mark);
   }
 
+  /// Where the last quoted scalar begins: yaml-cpp takes one that the end of the file cuts off.
+  std::size_t last_quote() const { return last_quote_; }
+
   void OnScalar(const YAML::Mark& mark,
                 const std::string& tag,
                 YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
+    if (tag == "!") last_quote_ = places_.offset(mark);
     if (expects_key()) {
       take_key(mark, value, tag == "?");
       return;
@@ -203,8 +207,8 @@ class Builder final : public YAML::EventHandler {
     if (tagged) {
       out_.faults.push_back({places_.position(mark),
                              "TagNotAllowed",
-                             "YAML tags are not taken",
-                             "the value alone; quotes make it text"});
+                             "a YAML tag stands before the value",
+                             "the value alone, in quotes if it shall be text"});
     }
   }
 
@@ -280,7 +284,22 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Node> anchors_;
   std::size_t aliased_ = 0;
+  std::size_t last_quote_ = std::string_view::npos;
 };
+
+// Does the quoted scalar at `begin` end before the text does? Block scalars do.
+bool is_closed(std::string_view text, std::size_t begin) {
+  if (begin >= text.size() || (text[begin] != '"' && text[begin] != '\'')) return true;
+  const char quote = text[begin];
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      return true;  // a doubled one only moves the end on
+    }
+  }
+  return false;
+}
 
 // yaml-cpp's words, without the parts of them that quote the text.
 std::string in_our_words(std::string_view words) {
@@ -392,7 +411,7 @@ Yaml parse_yaml(std::string_view text, const YamlLimits& limits) {
                           control ? "ControlCharacter" : "NotUtf8",
                           control ? fmt::format("a control character (byte 0x{:02x})", byte)
                                   : fmt::format("not UTF-8 (byte 0x{:02x})", byte),
-                          "text in UTF-8"});
+                          control ? "text without control characters" : "text in UTF-8"});
     return out;
   }
   ViewBuffer buffer(text);
@@ -401,6 +420,17 @@ Yaml parse_yaml(std::string_view text, const YamlLimits& limits) {
   try {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
+    }
+    if (const auto quote = builder.last_quote(); !is_closed(text, quote)) {
+      const auto before = text.substr(0, quote);
+      YAML::Mark mark;
+      mark.line = static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+      mark.column = static_cast<int>(quote - (before.rfind('\n') + 1));
+      out.documents.clear();
+      out.faults.push_back({places.position(mark),
+                            "BadYaml",
+                            "not valid YAML: the quote is never closed",
+                            std::string("a second ") + text[quote]});
     }
   } catch (const Stop& stopped) {
     out.faults.push_back(stopped.fault);
