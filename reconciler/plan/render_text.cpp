@@ -7,6 +7,7 @@
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/plan/certificate_diff.hpp"
+#include "reconciler/plan/change_text.hpp"
 
 namespace dps::plan {
 namespace {
@@ -15,7 +16,6 @@ constexpr std::size_t kIndent = 4;        // of a change, below its service
 constexpr std::size_t kImpactIndent = 8;  // of what it means, where that does not fit beside it
 constexpr std::size_t kWidestPath = 64;
 constexpr std::size_t kWidestValue = 44;
-constexpr std::size_t kLongestValue = 160;
 
 struct Mark {
   std::string_view text;
@@ -64,86 +64,6 @@ Mark mark_of(ServiceClass service_class) {
       return {" ", Tone::Dim};
   }
   return {" ", Tone::Plain};
-}
-
-std::string value_text(const Json& value);
-
-std::string members_text(const Json& object) {
-  std::string out;
-  for (const auto& [name, value] : object.items()) {
-    if (name == "hostName" || name == "name") continue;  // the path says it
-    if (!out.empty()) out += ", ";
-    const bool says_it_itself = name == "location" && value.is_string();
-    out += says_it_itself      ? value_text(value)
-           : value.is_object() ? fmt::format("{} {{{}}}", shown(name, 64), members_text(value))
-                               : fmt::format("{} {}", shown(name, 64), value_text(value));
-  }
-  return out;
-}
-
-std::string value_text(const Json& value) {
-  if (value.is_null()) return "(none)";
-  if (value.is_string()) return shown(value.get_ref<const std::string&>(), kLongestValue);
-  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (value.is_number_integer()) return std::to_string(value.get<std::int64_t>());
-  if (value.is_array()) {
-    std::string out;
-    for (const auto& one : value) {
-      if (!out.empty()) out += ", ";
-      out += one.is_object() ? members_text(one) : value_text(one);
-    }
-    return "[" + out + "]";
-  }
-  if (value.is_object()) {
-    const auto& name = member(value, "name");  // {name: S1, capacity: 1}
-    const auto rest = members_text(value);
-    if (!name.is_string()) return rest;
-    return rest.empty() ? value_text(name) : value_text(name) + ", " + rest;
-  }
-  return shown(canonical_text(value), kLongestValue);
-}
-
-std::string quoted(const Json& value) {
-  return value.is_string() ? "\"" + value_text(value) + "\"" : value_text(value);
-}
-
-std::string change_text(const Change& change) {
-  if (change.secret) return "(secret, changed)";
-  const bool tag = change.kind == Kind::Tag;
-  switch (change.action) {
-    case Action::Create:
-      return tag ? quoted(change.after) : members_text(change.after);
-    case Action::Delete:
-      return tag ? quoted(change.before) : members_text(change.before);
-    case Action::Adopt:
-      return change.before.is_null() ? "adopted"
-                                     : fmt::format("taken over from {}", quoted(change.before));
-    case Action::Release:
-      return "released";
-    case Action::Rotate:
-      return fmt::format("{} → {}",
-                         shown(text_member(change.before, "thumbprint"), 40),
-                         shown(text_member(change.after, "thumbprint"), 40));
-    default:
-      break;
-  }
-  return tag ? fmt::format("{} → {}", quoted(change.before), quoted(change.after))
-             : fmt::format("{} → {}", value_text(change.before), value_text(change.after));
-}
-
-std::string path_text(const Change& change) {
-  return change.path.empty() ? shown(change.name, 64) : shown(change.path, 200);
-}
-
-std::string rule_text(const Json& rule) {
-  auto out = fmt::format("{}  {}  {}",
-                         shown(text_member(rule, "name"), 64),
-                         shown(text_member(rule, "action"), 20),
-                         shown(text_member(rule, "mask"), 60));
-  if (const auto target = text_member(rule, "target"); !target.empty()) {
-    out += "  " + shown(target, 20);
-  }
-  return out;
 }
 
 class Page {
@@ -363,7 +283,7 @@ std::string summary_sentence(const Plan& plan) {
     sentence = fmt::format("No changes; {} unchanged{}.", s.unchanged, rest);
   } else {
     std::string more;
-    say(more, s.rotate, "with certificates to change");
+    say(more, s.rotate, "to rotate");
     say(more, s.adopt, "to adopt");
     sentence = fmt::format("Plan: {} to create, {} to update, {} to delete{}; {} unchanged{}.",
                            s.create,

@@ -61,6 +61,7 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
   std::string out, line;
   std::size_t used = indent;
   for (const auto& word : split(text, ' ')) {
+    if (word.empty()) continue;
     const auto size = columns(word);
     if (!line.empty() && used + 1 + size > width) {
       out += line + "\n" + std::string(indent, ' ');

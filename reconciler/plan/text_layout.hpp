@@ -16,7 +16,7 @@ std::size_t columns(std::string_view text);
 std::string padded(std::string_view text, std::size_t width);
 
 /// Broken at spaces so that no line is longer than `width` where that is possible; every line but
-/// the first begins with `indent` spaces. `width` counts from the line's own start.
+/// the first begins with `indent` spaces, and the first is reckoned to. Runs of spaces become one.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 enum class Tone { Plain, Good, Change, Bad, Note, Dim, Strong };
