@@ -142,7 +142,9 @@ std::string without_secrets(std::string_view text) {
                                         "client_assertion=",
                                         "access_token=",
                                         "primaryKey\"",
+                                        "primaryKey\\\"",
                                         "secondaryKey\"",
+                                        "secondaryKey\\\"",
                                         "access_token\"",
                                         "client_secret\"",
                                         "Bearer "}) {
