@@ -1,0 +1,112 @@
+#include "reconciler/app/log.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "reconciler/base/clock.hpp"
+#include "reconciler/base/json.hpp"
+
+namespace dps::app {
+namespace {
+
+spdlog::level::level_enum level_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::Trace:
+      return spdlog::level::trace;
+    case LogLevel::Debug:
+      return spdlog::level::debug;
+    case LogLevel::Info:
+      return spdlog::level::info;
+    case LogLevel::Warn:
+      return spdlog::level::warn;
+    case LogLevel::Error:
+      return spdlog::level::err;
+    case LogLevel::Off:
+      return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::Trace:
+      return "trace";
+    case LogLevel::Debug:
+      return "debug";
+    case LogLevel::Info:
+      return "info";
+    case LogLevel::Warn:
+      return "warn";
+    default:
+      return "error";
+  }
+}
+
+// key=value, quoted where a reader (or grep) would trip.
+std::string quoted(const std::string& value) {
+  if (!value.empty() && value.find_first_of(" \"=\t\n\r\x1b") == std::string::npos) return value;
+  return Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Log::Log(LogForm form, LogLevel level)
+    : form_(form),
+      logger_(std::make_shared<spdlog::logger>("dps-reconciler",
+                                               std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
+  logger_->set_pattern("%v");
+  logger_->set_level(level_of(level));
+  logger_->flush_on(spdlog::level::trace);
+}
+
+Log::~Log() = default;
+
+bool Log::enabled(LogLevel level) const {
+  return logger_->should_log(level_of(level));
+}
+
+void Log::write(LogLevel level, std::string_view message, const LogFields& fields) {
+  if (!enabled(level)) return;
+  const auto time = rfc3339(std::chrono::system_clock::now());
+  std::string line;
+  if (form_ == LogForm::Json) {
+    OrderedJson object = {{"time", time}, {"level", name_of(level)}, {"message", message}};
+    for (const auto& [name, value] : fields) object[std::string(name)] = value;
+    line = object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  } else {
+    line = time + " " + std::string(name_of(level)) + " " + std::string(message);
+    for (const auto& [name, value] : fields) line += " " + std::string(name) + "=" + quoted(value);
+  }
+  logger_->log(level_of(level), spdlog::string_view_t(line));
+}
+
+void LoggingObserver::exchanged(const http::Exchanged& event) {
+  if (log_.enabled(LogLevel::Trace)) {
+    LogFields fields = {
+        {"method", std::string(http::word(event.method))},
+        {"url", event.url},
+        {"status", event.status == 0 ? event.failure : std::to_string(event.status)},
+        {"duration", duration_text(event.duration)},
+        {"attempt", std::to_string(event.attempt)},
+        {"client_request_id", event.client_request_id}};
+    if (const auto id = event.headers.find("x-ms-request-id"); id != event.headers.end()) {
+      fields.emplace_back("request_id", id->second);
+    }
+    log_.write(LogLevel::Trace, "exchange", fields);
+  }
+  if (event.retry_in) {
+    log_.write(LogLevel::Debug,
+               "trying again",
+               {{"operation", event.operation},
+                {"status", event.status == 0 ? event.failure : std::to_string(event.status)},
+                {"in", duration_text(*event.retry_in)}});
+  }
+}
+
+void LoggingObserver::throttled(const std::string& gate, Duration waited) {
+  log_.write(LogLevel::Info,
+             "waited for Azure's request limit",
+             {{"quota", gate}, {"waited", duration_text(waited)}});
+}
+
+}  // namespace dps::app

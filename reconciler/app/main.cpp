@@ -1,0 +1,39 @@
+#include <sys/resource.h>
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "reconciler/app/command_line.hpp"
+#include "reconciler/app/commands.hpp"
+#include "reconciler/app/exit_code.hpp"
+#include "reconciler/app/signals.hpp"
+#include "reconciler/app/terminal.hpp"
+
+extern char** environ;
+
+int main(int count, char** arguments) {
+  using namespace dps;
+  try {
+    // Secrets are held: no core file.
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+
+    const auto environment = app::process_environment(environ);
+    const auto parsed = app::parse_command_line(
+        std::vector<std::string>(arguments + std::min(count, 1), arguments + count), environment);
+    if (!parsed) {
+      app::write_error("dps-reconciler: " + parsed.error().what +
+                       (parsed.error().remedy.empty() ? "" : "; " + parsed.error().remedy) + "\n");
+      return app::kExitUsage;
+    }
+    if (!parsed->text.empty())
+      return app::write_out(parsed->text) ? app::kExitOk : app::kExitFailed;
+    app::Signals signals;
+    return app::run_command(parsed->options, environment, signals);
+  } catch (...) {
+    // Our own fault; what() of libraries may quote what they were given.
+    app::write_error("dps-reconciler: internal fault; please report it\n");
+    return app::kExitFailed;
+  }
+}

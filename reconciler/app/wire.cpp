@@ -1,0 +1,135 @@
+#include "reconciler/app/wire.hpp"
+
+#include <atomic>
+#include <random>
+
+#include "reconciler/arm/client_memory.hpp"
+#include "reconciler/arm/cloud.hpp"
+#include "reconciler/arm/credential.hpp"
+#include "reconciler/arm/fault.hpp"
+#include "reconciler/arm/traffic.hpp"
+#include "reconciler/base/crypto.hpp"
+#include "reconciler/http/admission.hpp"
+#include "reconciler/http/curl_exchange.hpp"
+#include "reconciler/http/pipeline.hpp"
+
+namespace dps::app {
+namespace {
+
+std::optional<std::string> variable(const Environment& environment, std::string_view name) {
+  const auto found = environment.find(std::string(name));
+  if (found == environment.end() || found->second.empty()) return std::nullopt;
+  return found->second;
+}
+
+// Uniform in [0, 1), from any thread.
+double jitter() {
+  thread_local std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
+}
+
+http::CurlSettings curl_settings(const Environment& environment) {
+  http::CurlSettings settings;
+  settings.ca_file =
+      http::ca_file_from([&](std::string_view name) { return variable(environment, name); });
+  return settings;
+}
+
+http::PipelineSettings pipeline_settings(const arm::Cloud& cloud) {
+  http::PipelineSettings settings;
+  settings.endpoint = cloud.arm;
+  settings.traits = arm::traits_of;
+  settings.jitter = jitter;
+  settings.explain = [](const http::Response& response) { return arm::to_error(response).what; };
+  return settings;
+}
+
+class WiredAzure final : public Azure {
+ public:
+  WiredAzure(const Options& options,
+             const Environment& environment,
+             Clock& clock,
+             Log& log,
+             const arm::Cloud& cloud)
+      : observer_(log), wire_(curl_settings(environment)), admission_(clock, options.concurrency) {
+    arm::CredentialSettings credential;
+    credential.kind = options.auth;
+    credential.variable = [&environment](std::string_view name) {
+      return variable(environment, name);
+    };
+    credential.cloud = cloud;
+    credential.jitter = jitter;
+    tokens_ = arm::make_credential(credential, wire_, clock);
+    if (!tokens_) return;
+    pipeline_.emplace(wire_, **tokens_, admission_, clock, observer_, pipeline_settings(cloud));
+    arm::ClientSettings settings;
+    settings.cloud = cloud;
+    settings.correlation_id = random_uuid();
+    settings.operation_timeout = options.timeout;
+    settings.notice = [&log](const arm::Notice& notice) {
+      log.write(LogLevel::Warn, notice.text, {{"id", notice.id}});
+    };
+    client_.emplace(*pipeline_, clock, memory_, std::move(settings));
+  }
+
+  arm::Client& client() override { return *client_; }
+  const Error* problem() const { return tokens_ ? nullptr : &tokens_.error(); }
+
+ private:
+  LoggingObserver observer_;
+  http::CurlExchange wire_;
+  http::Admission admission_;
+  Result<std::unique_ptr<http::TokenSource>> tokens_;
+  std::optional<http::Pipeline> pipeline_;
+  arm::ClientMemory memory_;
+  std::optional<arm::Client> client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
+                                          const Environment& environment,
+                                          Clock& clock,
+                                          Log& log) {
+  auto cloud = arm::cloud_named(options.cloud);
+  if (!cloud) return fail(cloud.error());
+  const auto authority = options.authority.empty()
+                             ? variable(environment, "AZURE_AUTHORITY_HOST").value_or("")
+                             : options.authority;
+  cloud = arm::with_endpoints(*cloud, options.arm_endpoint, authority);
+  if (!cloud) return fail(cloud.error());
+  auto azure = std::make_unique<WiredAzure>(options, environment, clock, log, *cloud);
+  if (azure->problem() != nullptr) return fail(*azure->problem());
+  return azure;
+}
+
+manifest::LoadOptions load_options(const Options& options,
+                                   const Environment& environment,
+                                   WallTime now) {
+  manifest::LoadOptions load;
+  load.roots = options.manifests;
+  load.allow_env = options.allow_env;
+  load.allow_exec = options.allow_exec;
+  load.secrets_dir = options.secrets_dir;
+  load.min_validity = options.min_validity;
+  load.allow_empty = options.allow_empty;
+  load.now = now;
+  load.environment = [&environment](const std::string& name) {
+    return variable(environment, name);
+  };
+  return load;
+}
+
+std::unique_ptr<manifest::SecretSource> wire_secrets(const Options& options,
+                                                     const Environment& environment) {
+  manifest::SecretSourceOptions source;
+  source.folders = options.manifests;
+  source.folders.push_back(options.secrets_dir);
+  source.allow_exec = options.allow_exec;
+  source.environment = [&environment](const std::string& name) {
+    return variable(environment, name);
+  };
+  return std::make_unique<manifest::SystemSecretSource>(std::move(source));
+}
+
+}  // namespace dps::app

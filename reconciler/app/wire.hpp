@@ -1,0 +1,37 @@
+// wire: Options -> built objects. Reading wire.cpp shows what the program is made of.
+#pragma once
+
+#include <memory>
+
+#include "reconciler/app/command_line.hpp"
+#include "reconciler/app/log.hpp"
+#include "reconciler/app/options.hpp"
+#include "reconciler/arm/client.hpp"
+#include "reconciler/base/result.hpp"
+#include "reconciler/manifest/files.hpp"
+#include "reconciler/manifest/load.hpp"
+#include "reconciler/manifest/secret_source.hpp"
+#include "reconciler/model/key_facts.hpp"
+
+namespace dps::app {
+
+/// Everything that talks to the outside, in the order in which it must go.
+class Azure {
+ public:
+  virtual ~Azure() = default;
+  virtual arm::Client& client() = 0;
+};
+
+/// GiveUp "Usage", "BadCloud", "BadEndpoint", "NoCredential", "BadCredential": exit code 64.
+Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
+                                          const Environment& environment,
+                                          Clock& clock,
+                                          Log& log);
+
+manifest::LoadOptions load_options(const Options& options,
+                                   const Environment& environment,
+                                   WallTime now);
+std::unique_ptr<manifest::SecretSource> wire_secrets(const Options& options,
+                                                     const Environment& environment);
+
+}  // namespace dps::app

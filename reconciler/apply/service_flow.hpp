@@ -1,0 +1,26 @@
+// service_flow: one service's way to convergence: read, judge, write, follow, read back, judge
+// again.
+#pragma once
+
+#include "reconciler/apply/execute.hpp"
+
+namespace dps::apply {
+
+/// Runs to the end on the calling thread. `desired` is null for a prune.
+///
+/// The first round does what the plan says if the service still stands at the plan's ETag; else,
+/// and in every later round (412, 409301, a lost answer, a second writer, something that came
+/// back), the difference is made again from what is live. Then only removals that the plan had are
+/// made: others were not judged by the guards and are left for the next pass. At most 5 rounds,
+/// then `Conflict`; a change made three times that comes back is `Contested`.
+Finished run_service(const plan::ServicePlan& plan,
+                     const DesiredService* desired,
+                     const KeyFacts& keys,
+                     const Settings& settings,
+                     Tools& tools,
+                     const Stops& stops);
+
+/// "~ linkedHubs[h].allocationWeight 1 → 0", "+ tags["env"] prod": one line, no secret.
+std::string describe(const plan::Change& change);
+
+}  // namespace dps::apply

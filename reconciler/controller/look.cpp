@@ -1,0 +1,84 @@
+#include "reconciler/controller/look.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconciler/arm/operation.hpp"
+#include "reconciler/base/text.hpp"
+#include "reconciler/controller/selection.hpp"
+
+namespace dps::controller {
+namespace {
+
+constexpr Duration kSettlePause = std::chrono::seconds{2};
+
+// The wanted services that Azure is at work on.
+std::vector<ServiceId> unsettled(const DesiredState& desired, const LiveState& live) {
+  std::vector<ServiceId> found;
+  for (const auto& [id, service] : desired.services) {
+    const auto there = live.services.find(id);
+    if (there != live.services.end() && arm::in_transition(there->second.state))
+      found.push_back(id);
+  }
+  return found;
+}
+
+// One more look at each of them, until none is in transition or the time is over.
+void settle(const DesiredState& desired,
+            LiveState& live,
+            const Scope& scope,
+            World& world,
+            std::stop_token stop) {
+  const auto deadline = world.clock.now() + scope.settle;
+  for (auto waiting = unsettled(desired, live); !waiting.empty();
+       waiting = unsettled(desired, live)) {
+    const auto left = std::chrono::duration_cast<Duration>(deadline - world.clock.now());
+    if (left <= Duration{0}) return;
+    if (scope.progress) {
+      scope.progress(
+          fmt::format("waiting for {}{}: {}",
+                      waiting.front().name,
+                      waiting.size() > 1 ? fmt::format(" and {} more", waiting.size() - 1) : "",
+                      live.services.at(waiting.front()).state));
+    }
+    if (!world.clock.sleep(std::min(kSettlePause, left), stop)) return;
+    for (const auto& id : waiting) {
+      auto again =
+          arm::read_one(desired.services.at(id), scope.read, world.arm, world.digester, stop);
+      if (again) {
+        live.services.insert_or_assign(id, std::move(*again));
+      } else {
+        live.services.erase(id);
+        if (again.error().id == "ServiceNotFound") {
+          live.missing.insert_or_assign(id, Preflight{});
+        } else {
+          live.unreadable.insert_or_assign(id, again.error());
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<Look> look(const DesiredState& desired,
+                  const Scope& scope,
+                  World& world,
+                  std::stop_token stop) {
+  if (const auto checked = check_selection(desired, scope.select); !checked) {
+    return fail(checked.error());
+  }
+  SecretsForArm secrets(world.secrets);
+  Look out;
+  out.live = arm::read_live(desired, scope.read, world.arm, world.digester, stop);
+  settle(desired, out.live, scope, world, stop);
+  out.keys =
+      arm::read_keys(desired, out.live, scope.read, world.arm, secrets, world.digester, stop);
+  if (stop.stop_requested()) return fail(give_up("Cancelled", "interrupted while reading"));
+  out.plan = plan::make(desired, out.live, out.keys, scope.settings, world.clock.wall());
+  if (!scope.select.empty()) narrow(out.plan, desired, scope.select);
+  return out;
+}
+
+}  // namespace dps::controller
