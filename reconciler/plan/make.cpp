@@ -118,6 +118,8 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
   if (plan.has_work() && plan.service_class != ServiceClass::Delete) {
     const bool released = plan.changes.front().action == Action::Release;
     plan.bookkeeping = released ? Bookkeeping() : bookkeeping_after(subject, plan.changes);
+    // What was not seen may not be written: the revision would call it drift later.
+    if (!plan.unseen.empty()) plan.bookkeeping->revision = plan.live_bookkeeping.revision;
     settle_holds(plan);
   }
   if (!plan.changes.empty()) assign_calls(plan, &subject.desired);
