@@ -1,0 +1,198 @@
+#include "reconciler/plan/certificate_diff.hpp"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "fixtures.hpp"
+
+namespace dps::plan {
+namespace {
+
+using namespace testing;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const std::string kA(40, 'A');
+const std::string kB(40, 'B');
+const std::string kC(40, 'C');
+using Days = std::chrono::duration<int, std::ratio<86400>>;
+
+DesiredCertificate ca(const std::string& name, const std::string& thumbprint) {
+  DesiredCertificate out;
+  out.name = name;
+  out.thumbprint = thumbprint;
+  out.content = CertificateFacts{};
+  out.content->thumbprint = thumbprint;
+  out.verification = Verification::Trusted;
+  return out;
+}
+
+LiveCertificate live_ca(const std::string& name,
+                        const std::string& thumbprint,
+                        bool verified = true,
+                        int days_old = 0) {
+  return {name, {"etag"}, thumbprint, "CA", std::nullopt, noon() - Days(days_old), verified};
+}
+
+struct Case {
+  std::string name;
+  std::vector<DesiredCertificate> wanted;
+  std::vector<LiveCertificate> live;
+  std::vector<std::string> changes;
+  std::vector<std::string> errors;
+};
+
+DesiredCertificate edited(DesiredCertificate one,
+                          const std::function<void(DesiredCertificate&)>& edit) {
+  edit(one);
+  return one;
+}
+
+DesiredCertificate overlapping(const std::string& thumbprint) {
+  return edited(ca("ca", thumbprint), [](auto& one) {
+    one.strategy = RotationStrategy::Overlap;
+    one.verification = Verification::ProofOfPossession;
+  });
+}
+
+TEST(CertificateDiff, PlansTheObviousStep) {
+  const std::vector<Case> cases = {
+      {"equal", {ca("ca", kA)}, {live_ca("ca", kA)}, {}, {}},
+      {"missing", {ca("ca", kA)}, {}, {"create certificates[ca]"}, {}},
+      {"other content in place",
+       {ca("ca", kB)},
+       {live_ca("ca", kA)},
+       {"rotate certificates[ca]"},
+       {}},
+      {"unverified",
+       {ca("ca", kA)},
+       {live_ca("ca", kA, false)},
+       {"verify certificates[ca].verification"},
+       {}},
+      {"none: a verified one is no difference",
+       {edited(ca("ca", kA), [](auto& one) { one.verification = Verification::None; })},
+       {live_ca("ca", kA)},
+       {},
+       {}},
+      {"verification absent: not managed",
+       {edited(ca("ca", kA), [](auto& one) { one.verification = Verification::Unmanaged; })},
+       {live_ca("ca", kA, false)},
+       {},
+       {}},
+      {"verification absent and other content",
+       {edited(ca("ca", kB), [](auto& one) { one.verification = Verification::Unmanaged; })},
+       {live_ca("ca", kA)},
+       {},
+       {"VerificationUndecided"}},
+      {"thumbprint only, and it is there",
+       {edited(ca("ca", kA), [](auto& one) { one.content.reset(); })},
+       {live_ca("ca", kA)},
+       {},
+       {}},
+      {"thumbprint only, and it is not",
+       {edited(ca("ca", kA), [](auto& one) { one.content.reset(); })},
+       {},
+       {},
+       {"CertificateMissing"}},
+      {"unlisted", {}, {live_ca("old", kA)}, {"delete certificates[old]"}, {}},
+      {"an entry that wants to be gone",
+       {edited(ca("ca", kA), [](auto& one) { one.presence = Presence::Absent; })},
+       {live_ca("ca", kA)},
+       {"delete certificates[ca]"},
+       {}},
+      {"overlap: the free slot",
+       {overlapping(kB)},
+       {live_ca("ca", kA)},
+       {"create certificates[ca-2]"},
+       {}},
+      {"overlap: current in the second slot",
+       {overlapping(kB)},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3)},
+       {},
+       {}},
+      {"overlap: a third within the overlap",
+       {overlapping(kC)},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3)},
+       {},
+       {"OverlapRunning"}},
+      {"overlap: a third after it takes the older slot",
+       {overlapping(kC)},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 31)},
+       {"rotate certificates[ca]"},
+       {}},
+      {"overlap: automatic retirement when it is due",
+       {edited(overlapping(kB), [](auto& one) { one.retire = Retire::Automatic; })},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 30)},
+       {"delete certificates[ca]"},
+       {}},
+      {"overlap: not before",
+       {edited(overlapping(kB), [](auto& one) { one.retire = Retire::Automatic; })},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 29)},
+       {},
+       {}},
+      {"overlap: the last verified one stays",
+       {edited(overlapping(kB),
+               [](auto& one) {
+                 one.retire = Retire::Automatic;
+                 one.verification = Verification::None;
+               })},
+       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, false, 40)},
+       {},
+       {}},
+      {"revoked goes, and its slot is free",
+       {edited(ca("ca", kB), [](auto& one) { one.revoked = {kA}; })},
+       {live_ca("ca", kA)},
+       {"create certificates[ca]", "delete certificates[ca]"},
+       {}},
+  };
+  for (const auto& one : cases) {
+    auto desired = wanted();
+    desired.certificates = one.wanted;
+    auto live = standing();
+    live.certificates.entries = one.live;
+    const auto plan = plan_of(desired, live);
+    EXPECT_EQ(lines(plan), one.changes) << one.name;
+    EXPECT_EQ(error_ids(plan), one.errors) << one.name;
+    for (const auto& change : plan.changes) {
+      EXPECT_TRUE(change.held.has_value()) << one.name;
+      EXPECT_THAT(change.calls, IsEmpty()) << one.name;
+    }
+    EXPECT_FALSE(plan.has_work()) << one.name;
+  }
+}
+
+TEST(CertificateDiff, TheRestOfTheServiceGoesOn) {
+  auto desired = wanted();
+  desired.certificates = {ca("ca", kA)};
+  desired.allocation_policy = "Static";
+  auto live = standing();
+  live.certificates.entries.emplace();
+  const auto plan = plan_of(desired, live);
+  EXPECT_EQ(plan.service_class, ServiceClass::Rotate);
+  EXPECT_TRUE(plan.has_work());
+  EXPECT_EQ(plan.bookkeeping->revision, read_bookkeeping(live.tags).revision);
+}
+
+TEST(CertificateDiff, WhatWasNotReadIsUnseen) {
+  auto desired = wanted();
+  desired.certificates = {ca("ca", kA)};
+  const auto plan = plan_of(desired, standing());
+  EXPECT_THAT(plan.unseen, ElementsAre("certificates"));
+  EXPECT_THAT(plan.changes, IsEmpty());
+}
+
+TEST(CertificateDiff, AServiceTakesTwentyFive) {
+  auto desired = wanted();
+  desired.lifecycle.certificates = Unlisted::Keep;
+  desired.certificates = {ca("new", kA)};
+  auto live = standing();
+  live.certificates.entries.emplace();
+  for (std::size_t i = 0; i < kMaxCertificates; ++i) {
+    live.certificates.entries->push_back(live_ca("c" + std::to_string(i), kB));
+  }
+  EXPECT_THAT(error_ids(plan_of(desired, live)), ElementsAre("LimitExceeded"));
+}
+
+}  // namespace
+}  // namespace dps::plan
