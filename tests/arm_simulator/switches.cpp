@@ -196,6 +196,12 @@ const std::vector<SwitchRow>& switch_table() {
        {"403", "400"},
        "403",
        "answer to a signed URL that was altered"},
+      {"asyncinfo-undefined",
+       Choice,
+       {"accepted", "refused"},
+       "accepted",
+       "a signed URL whose flag comes back as asyncinfo=undefined, as Azure's JavaScript SDK sends "
+       "it: good all the same, or altered; every other difference is refused"},
       {"deleted-resource-poll",
        Choice,
        {"not-found", "succeeded"},

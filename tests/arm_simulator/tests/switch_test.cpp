@@ -342,6 +342,11 @@ TEST(SwitchAsyncUrl, ComparesASignedQueryByteForByte) {
   auto with_equals = url;
   with_equals.replace(with_equals.find("&asyncinfo&"), 11, "&asyncinfo=&");
   EXPECT_EQ(arm.follow(with_equals).status, 403);
+  auto undefined = url;
+  undefined.replace(undefined.find("&asyncinfo&"), 11, "&asyncinfo=undefined&");
+  EXPECT_EQ(arm.follow(undefined).status, 200) << "what Azure's JavaScript SDK makes of it";
+  arm.set("asyncinfo-undefined", "refused");
+  EXPECT_EQ(arm.follow(undefined).status, 403);
   EXPECT_EQ(arm.follow(url + "x").status, 403);
   arm.set("signed-url-mismatch", "400");
   EXPECT_EQ(arm.follow(url + "x").status, 400);
