@@ -6,6 +6,7 @@
 
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/plan/finish.hpp"
 
 namespace dps::plan {
 namespace {
@@ -144,6 +145,21 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
   }
   plan.guards = std::move(guards);
   plan.approve_digest = digest;
+}
+
+void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
+  const auto let_through = [&](const Change& change) {
+    return std::any_of(judged.changes.begin(), judged.changes.end(), [&](const Change& one) {
+      return one.destructive && !one.held && one.kind == change.kind &&
+             equal_ignoring_case(one.name, change.name);
+    });
+  };
+  for (auto& change : fresh.changes) {
+    if (!change.destructive || change.held || let_through(change)) continue;
+    change.held = Hold{"not-judged", "it came up after the guards had judged: the next pass looks"};
+    change.calls.clear();
+  }
+  settle_holds(fresh);
 }
 
 }  // namespace dps::plan

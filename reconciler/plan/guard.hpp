@@ -11,4 +11,8 @@ namespace dps::plan {
 /// removed. Sets the plan's guards and approve_digest, unless settings.approve is that digest.
 void apply_guards(Plan& plan, const LiveState& live, const Settings& settings);
 
+/// For a service that is judged again because it moved between plan and write: a removal that the
+/// guarded plan did not let through is held ("not-judged"), so that the guards are never passed by.
+void keep_within(ServicePlan& fresh, const ServicePlan& judged);
+
 }  // namespace dps::plan

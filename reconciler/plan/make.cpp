@@ -115,6 +115,12 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
                            ? (found.failed ? ServiceClass::Failed : ServiceClass::Blocked)
                        : is_suspended(subject.desired, subject.now) ? ServiceClass::Suspended
                                                                     : class_of(plan.changes);
+  if (plan.service_class == ServiceClass::Suspended) {
+    const auto& suspend = *subject.desired.lifecycle.suspend;
+    auto message = suspend.reason.empty() ? std::string("by the manifest") : suspend.reason;
+    if (suspend.until) message += ", until " + rfc3339(*suspend.until);
+    plan.warnings.push_back({"Suspended", std::move(message), ""});
+  }
   if (plan.has_work() && plan.service_class != ServiceClass::Delete) {
     const bool released = plan.changes.front().action == Action::Release;
     plan.bookkeeping = released ? Bookkeeping() : bookkeeping_after(subject, plan.changes);

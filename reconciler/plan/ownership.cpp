@@ -49,6 +49,29 @@ bool is_equal_already(const std::vector<Change>& changes) {
       changes.begin(), changes.end(), [](const Change& change) { return change.secret; });
 }
 
+/// A list that was not read and from which unlisted entries would go, or "": what the first plan
+/// removes is then not known, and once the service is ours nobody asks again.
+std::string_view hidden_list(const DesiredService& want, const LiveService& live) {
+  const auto hides = [](const auto& wanted, const auto& seen, Unlisted unlisted) {
+    return wanted && !seen.entries && unlisted == Unlisted::Remove;
+  };
+  if (hides(want.policies, live.policies, want.lifecycle.policies)) return "sharedAccessPolicies";
+  if (hides(want.certificates, live.certificates, want.lifecycle.certificates)) {
+    return "certificates";
+  }
+  return {};
+}
+
+void judge_hidden(const Subject& subject, Findings& out) {
+  const auto hidden = hidden_list(subject.desired, *subject.live);
+  if (hidden.empty()) return;
+  not_adopted(out,
+              fmt::format("its {} were not read: what would be removed is not known", hidden),
+              fmt::format("the right to read them, lifecycle.unlisted.{}: keep, or "
+                          "lifecycle.adopt: always",
+                          hidden));
+}
+
 void judge_adoption(const Subject& subject, Findings& out) {
   switch (subject.desired.lifecycle.adopt) {
     case Adopt::Always:
@@ -59,14 +82,20 @@ void judge_adoption(const Subject& subject, Findings& out) {
                   "lifecycle.adopt: additive, or another mode, to take it over");
       return;
     case Adopt::WhenEqual:
-      if (is_equal_already(out.changes)) return;
+      if (is_equal_already(out.changes)) {
+        judge_hidden(subject, out);
+        return;
+      }
       not_adopted(out,
                   "it differs from the manifest",
                   "write the manifest as the service is, or lifecycle.adopt: additive or always");
       return;
     case Adopt::Additive: {
       auto removed = removals(out.changes);
-      if (removed.empty()) return;
+      if (removed.empty()) {
+        judge_hidden(subject, out);
+        return;
+      }
       constexpr std::size_t kShown = 3;
       const auto more = removed.size() > kShown ? removed.size() - kShown : 0;
       removed.resize(removed.size() - more);

@@ -72,6 +72,61 @@ bool links(const DesiredService& service, std::string_view host) {
              });
 }
 
+/// A service that is to be made, with its manifest.
+struct Create {
+  ServicePlan* plan;
+  const DesiredService* wanted;
+};
+
+bool deletes_service(const ServicePlan& plan) {
+  return std::any_of(plan.changes.begin(), plan.changes.end(), [](const Change& change) {
+    return change.kind == Kind::ProvisioningService && change.action == Action::Delete;
+  });
+}
+
+void refuse_same_name(const Create& create,
+                      const LiveService& standing,
+                      const std::vector<ServicePlan*>& deletes) {
+  refuse(*create.plan,
+         fmt::format("a service of this name stands at {}: another resource group or subscription "
+                     "would be a new service with a new id scope, which is never done",
+                     printable(standing.id.brief(), 200)));
+  for (auto* removed : deletes) {
+    if (!(removed->id == standing.id)) continue;
+    refuse(*removed,
+           fmt::format("the same revision creates a service of this name at {}",
+                       printable(create.plan->id.brief(), 200)));
+  }
+}
+
+ServicePlan refused_prune(const LiveService& standing, const Create& create) {
+  auto plan = of_live(standing, read_bookkeeping(standing.tags));
+  refuse(plan,
+         fmt::format("no manifest names this service here, but one of the same name at {}: it is "
+                     "not pruned",
+                     printable(create.plan->id.brief(), 200)));
+  return plan;
+}
+
+void refuse_shared_hub(const Create& create, ServicePlan& removed, const LiveService& standing) {
+  const auto shared = std::find_if(
+      standing.linked_hubs.begin(), standing.linked_hubs.end(), [&](const LiveHub& hub) {
+        return links(*create.wanted, hub.host_name);
+      });
+  if (shared == standing.linked_hubs.end()) return;
+  const auto host = printable(shared->host_name, 120);
+  refuse(*create.plan,
+         fmt::format("it links hub {} of {}, which the same revision deletes: that is a "
+                     "replacement, and its devices would lose their id scope",
+                     host,
+                     printable(removed.id.brief(), 200)));
+  refuse(removed,
+         fmt::format("the same revision creates {}, which links hub {} of this service: that is a "
+                     "replacement, and devices would lose their id scope",
+                     printable(create.plan->id.brief(), 200),
+                     host));
+}
+
 }  // namespace
 
 std::vector<ServicePlan> prune(const DesiredState& desired,
@@ -123,63 +178,36 @@ void refuse_replacements(const DesiredState& desired,
                          const LiveState& live,
                          const Settings& settings,
                          std::vector<ServicePlan>& plans) {
-  std::vector<ServicePlan> blocked_prunes;
-  for (auto& created : plans) {
-    const auto wanted = desired.services.find(created.id);
-    if (wanted == desired.services.end() || live.services.contains(created.id) ||
-        wanted->second.lifecycle.state != LifecycleState::Present || !wanted->second.declared) {
-      continue;
-    }
-    for (const auto& [id, service] : live.services) {
-      if (!equal_ignoring_case(id.name, created.id.name)) continue;
-      refuse(created,
-             fmt::format("a service of this name stands at {}: another resource group or "
-                         "subscription would be a new service with a new id scope, which is never "
-                         "done",
-                         printable(id.brief(), 200)));
-      const bool named = desired.services.contains(id);
-      if (settings.prune && !named && is_ours(service, settings)) {
-        auto plan = of_live(service, read_bookkeeping(service.tags));
-        refuse(plan,
-               fmt::format("no manifest names this service here, but one of the same name at {}: "
-                           "it is not pruned",
-                           printable(created.id.brief(), 200)));
-        blocked_prunes.push_back(std::move(plan));
-      } else if (named) {
-        for (auto& other : plans) {
-          if (other.id == id && other.service_class == ServiceClass::Delete) {
-            refuse(other,
-                   fmt::format("the same revision creates a service of this name at {}",
-                               printable(created.id.brief(), 200)));
-          }
-        }
+  std::vector<Create> creates;
+  std::vector<ServicePlan*> deletes;
+  for (auto& plan : plans) {
+    if (deletes_service(plan)) deletes.push_back(&plan);
+    const auto wanted = desired.services.find(plan.id);
+    const bool creating = wanted != desired.services.end() && !live.services.contains(plan.id) &&
+                          wanted->second.lifecycle.state == LifecycleState::Present &&
+                          wanted->second.declared;
+    if (creating) creates.push_back({&plan, &wanted->second});
+  }
+  if (creates.empty()) return;
+
+  std::multimap<std::string_view, const LiveService*, LessIgnoringCase> by_name;
+  for (const auto& [id, service] : live.services) by_name.emplace(id.name, &service);
+  std::vector<ServicePlan> not_pruned;
+  for (const auto& create : creates) {
+    const auto [first, last] = by_name.equal_range(create.plan->id.name);
+    for (auto at = first; at != last; ++at) {
+      refuse_same_name(create, *at->second, deletes);
+      if (settings.prune && !desired.services.contains(at->second->id) &&
+          is_ours(*at->second, settings)) {
+        not_pruned.push_back(refused_prune(*at->second, create));
       }
     }
-    for (auto& removed : plans) {
-      const auto standing = live.services.find(removed.id);
-      const bool deletes =
-          std::any_of(removed.changes.begin(), removed.changes.end(), [](const Change& change) {
-            return change.kind == Kind::ProvisioningService && change.action == Action::Delete;
-          });
-      if (!deletes || standing == live.services.end()) continue;
-      for (const auto& hub : standing->second.linked_hubs) {
-        if (!links(wanted->second, hub.host_name)) continue;
-        const auto host = printable(hub.host_name, 120);
-        refuse(created,
-               fmt::format("it links hub {} of {}, which the same revision deletes: that is a "
-                           "replacement, and its devices would lose their id scope",
-                           host,
-                           printable(removed.id.brief(), 200)));
-        refuse(removed,
-               fmt::format("the same revision creates {}, which links hub {} of this service: that "
-                           "is a replacement, and devices would lose their id scope",
-                           printable(created.id.brief(), 200),
-                           host));
-        break;
-      }
+    for (auto* removed : deletes) {
+      const auto standing = live.services.find(removed->id);
+      if (standing != live.services.end()) refuse_shared_hub(create, *removed, standing->second);
     }
   }
-  for (auto& plan : blocked_prunes) plans.push_back(std::move(plan));
+  for (auto& plan : not_pruned) plans.push_back(std::move(plan));
 }
 
 }  // namespace dps::plan

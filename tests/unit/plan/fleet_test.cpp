@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "fixtures.hpp"
+#include "reconciler/plan/guard.hpp"
 #include "reconciler/plan/select.hpp"
 
 namespace dps::plan {
@@ -307,6 +308,20 @@ TEST(Fleet, TooManyRemovalsOfEntriesAreAllWithheld) {
   desired.lifecycle.suspend = Suspension{"x", std::nullopt};
   EXPECT_FALSE(plan_for(desired_of({desired}), live_of({live}), settings).has_guard_holds())
       << "nothing of a suspended service is removed";
+}
+
+TEST(Fleet, ARemovalThatComesUpAfterTheGuardsWaitsForTheNextPass) {
+  auto live = standing();
+  live.linked_hubs.push_back(live_hub(kHub2));
+  const auto judged = plan_of(wanted(), live);
+  live.linked_hubs.push_back(live_hub("hub-late.azure-devices.net"));
+  auto fresh = plan_of(wanted(), live);
+  ASSERT_EQ(fresh.changes.size(), 2U);
+  keep_within(fresh, judged);
+  for (const auto& change : fresh.changes) {
+    EXPECT_EQ(change.held.has_value(), change.name != kHub2) << change.name;
+  }
+  EXPECT_EQ(fresh.bookkeeping->revision, read_bookkeeping(live.tags).revision);
 }
 
 TEST(Fleet, ASelectionKeepsWhatItNames) {

@@ -75,6 +75,17 @@ TEST(Ownership, AServiceThatNobodyOwnsIsAdoptedAsTheManifestAllows) {
            },
            ServiceClass::Adopt,
            {}},
+          {"additive, policies not read",
+           [&](auto&, auto& l) { l.policies = {}; },
+           ServiceClass::Blocked,
+           {"NotAdopted"}},
+          {"additive, policies not read but kept",
+           [&](auto& d, auto& l) {
+             l.policies = {};
+             d.lifecycle.policies = Unlisted::Keep;
+           },
+           ServiceClass::Adopt,
+           {}},
           {"always",
            [&](auto& d, auto& l) {
              extra_hub(l);
