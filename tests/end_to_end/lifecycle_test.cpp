@@ -1,0 +1,65 @@
+// The main path: nothing, created, equal, drifted, equal again, gone.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/end_to_end/lab.hpp"
+
+namespace dps::lab {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr const char* kFleet = R"(
+apiVersion: dps-reconciler/v1
+kind: ProvisioningService
+metadata: {name: fleet, resourceGroup: rg, subscription: 11111111-1111-4111-8111-111111111111}
+spec:
+  location: westeurope
+  sku: {name: S1, capacity: 1}
+  allocationPolicy: GeoLatency
+  tags: {env: prod}
+  linkedHubs:
+    - hostName: hub-1.azure-devices.net
+      location: westeurope
+      allocationWeight: 10
+      credential: {hub: {resourceGroup: rg, policy: iothubowner, key: primary}}
+  sharedAccessPolicies:
+    - {name: writer, rights: [EnrollmentWrite]}
+)";
+
+TEST(Lifecycle, AServiceIsCreatedAndTheSecondPlanIsEmpty) {
+  Lab lab;
+  lab.manifest("fleet.yaml", kFleet);
+  const auto report = lab.apply();
+  EXPECT_EQ(report.count(Outcome::Created), 1U);
+  EXPECT_THAT(lab.writes(), SizeIs(1));
+  lab.expect_nothing_to_do();
+  lab.forget_requests();
+  EXPECT_EQ(lab.apply().count(Outcome::Unchanged), 1U);
+  EXPECT_THAT(lab.writes(), IsEmpty());
+}
+
+TEST(Lifecycle, DriftOfEveryKindIsHealedByOneWrite) {
+  Lab lab;
+  lab.manifest("fleet.yaml", kFleet);
+  lab.apply();
+  auto hubs = lab.service("fleet").at("properties").at("iotHubs");
+  hubs[0]["allocationWeight"] = 3;
+  lab.edit(service_path("fleet"),
+           {{"tags", {{"env", "test"}}},
+            {"properties", {{"allocationPolicy", "Hashed"}, {"iotHubs", hubs}}}});
+  EXPECT_THAT(lines(lab.plan()),
+              testing::UnorderedElementsAre(
+                  "update ProvisioningService fleet allocationPolicy (drift)",
+                  "update LinkedHub hub-1.azure-devices.net allocationWeight (drift)",
+                  "update Tag env (drift)"));
+  lab.forget_requests();
+  EXPECT_EQ(lab.apply().count(Outcome::Updated), 1U);
+  EXPECT_THAT(lab.writes(), SizeIs(1));
+  lab.expect_nothing_to_do();
+}
+
+}  // namespace
+}  // namespace dps::lab
