@@ -10,6 +10,7 @@
 #include <istream>
 #include <map>
 #include <streambuf>
+#include <unordered_map>
 
 #include "reconciler/base/text.hpp"
 #include "reconciler/manifest/literal_secret.hpp"
@@ -84,7 +85,12 @@ class Builder final : public YAML::EventHandler {
   Builder(const Places& places, const YamlLimits& limits, Yaml& out)
       : places_(places), limits_(limits), out_(out) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // At a bracket that closes nothing yaml-cpp finds empty documents without end.
+    if (mark.pos <= last_start_) {
+      stop(mark, "BadYaml", "not valid YAML: this closes or continues nothing", "take it away");
+    }
+    last_start_ = mark.pos;
     stack_.clear();
     anchors_.clear();
   }
@@ -98,7 +104,8 @@ class Builder final : public YAML::EventHandler {
         rest.starts_with("NULL") || rest.starts_with('&')) {
       node.at = places_.position(mark);
     }
-    keep_anchor(anchor, node);
+    keep_anchor(anchor, node, mark);
+    count(mark, 1);
     add(std::move(node), mark);
   }
 
@@ -111,7 +118,9 @@ class Builder final : public YAML::EventHandler {
     }
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) stop(mark, "BadYaml", "the alias refers to nothing", "an &anchor");
-    aliased_ += count_nodes(found->second);
+    const auto size = count_nodes(found->second);
+    aliased_ += size;
+    count(mark, size);
     if (aliased_ > limits_.alias_nodes) {
       stop(mark,
            "TooManyAliases",
@@ -145,7 +154,8 @@ class Builder final : public YAML::EventHandler {
       node.style = tag == "?" ? Style::Plain : Style::Quoted;
       node.text = value;
     }
-    keep_anchor(anchor, node);
+    keep_anchor(anchor, node, mark);
+    count(mark, 1);
     add(std::move(node), mark);
   }
 
@@ -170,6 +180,7 @@ class Builder final : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     std::string key;
     Position key_at;
+    std::unordered_map<std::string, int> lines;  // of the keys so far
     bool has_key = false;
     bool duplicate = false;
   };
@@ -205,10 +216,10 @@ class Builder final : public YAML::EventHandler {
       tagged = rest.starts_with('!');
     }
     if (tagged) {
-      out_.faults.push_back({places_.position(mark),
-                             "TagNotAllowed",
-                             "a YAML tag stands before the value",
-                             "the value alone, in quotes if it shall be text"});
+      fault(places_.position(mark),
+            "TagNotAllowed",
+            "a YAML tag stands before the value",
+            "the value alone, in quotes if it shall be text");
     }
   }
 
@@ -219,29 +230,27 @@ class Builder final : public YAML::EventHandler {
     frame.key_at = places_.position(mark);
     frame.duplicate = false;
     if (plain && key == "<<") {
-      out_.faults.push_back({frame.key_at,
-                             "MergeKey",
-                             "the merge key << is not taken",
-                             "write the keys out, or use a Defaults document"});
+      fault(frame.key_at,
+            "MergeKey",
+            "the merge key << is not taken",
+            "write the keys out, or use a Defaults document");
       frame.duplicate = true;
       return;
     }
-    for (const auto& member : frame.node.members) {
-      if (member.key != key) continue;
-      frame.duplicate = true;
-      out_.faults.push_back(
-          {frame.key_at,
-           "DuplicateKey",
-           fmt::format(
-               "the key {} stands here twice, first in line {}", quoted(key), member.at.line),
-           "one of them"});
-    }
+    const auto [first, fresh] = frame.lines.emplace(key, frame.key_at.line);
+    if (fresh) return;
+    frame.duplicate = true;
+    fault(frame.key_at,
+          "DuplicateKey",
+          fmt::format("the key {} stands here twice, first in line {}", quoted(key), first->second),
+          "one of them");
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, NodeKind kind) {
     check_tag(mark, tag == "!" ? "!tag" : tag);
     if (expects_key()) key_fault(mark);
     if (static_cast<int>(stack_.size()) >= limits_.depth) too_deep(mark);
+    count(mark, 1);
     Frame frame;
     frame.node.kind = kind;
     frame.node.at = places_.position(mark);
@@ -252,12 +261,30 @@ class Builder final : public YAML::EventHandler {
   void close() {
     Frame frame = std::move(stack_.back());
     stack_.pop_back();
-    keep_anchor(frame.anchor, frame.node);
+    keep_anchor(frame.anchor, frame.node, YAML::Mark::null_mark());
     add(std::move(frame.node), YAML::Mark::null_mark());
   }
 
-  void keep_anchor(YAML::anchor_t anchor, const Node& node) {
-    if (anchor != 0) anchors_[anchor] = node;
+  // A copy for each anchor: nested ones multiply, so they are counted as well.
+  void keep_anchor(YAML::anchor_t anchor, const Node& node, const YAML::Mark& mark) {
+    if (anchor == 0) return;
+    count(mark, count_nodes(node));
+    anchors_[anchor] = node;
+  }
+
+  void count(const YAML::Mark& mark, std::size_t more) {
+    count_ += more;
+    if (count_ <= limits_.nodes) return;
+    stop(mark,
+         "TooManyValues",
+         fmt::format("more than {} values in one file", limits_.nodes),
+         "several smaller files");
+  }
+
+  void fault(Position at, std::string id, std::string message, std::string remedy) {
+    if (out_.faults.size() < 1000) {
+      out_.faults.push_back({at, std::move(id), std::move(message), std::move(remedy)});
+    }
   }
 
   void add(Node node, const YAML::Mark& mark) {
@@ -284,6 +311,8 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Node> anchors_;
   std::size_t aliased_ = 0;
+  std::size_t count_ = 0;
+  int last_start_ = -1;
   std::size_t last_quote_ = std::string_view::npos;
 };
 
@@ -412,6 +441,17 @@ Yaml parse_yaml(std::string_view text, const YamlLimits& limits) {
                           control ? fmt::format("a control character (byte 0x{:02x})", byte)
                                   : fmt::format("not UTF-8 (byte 0x{:02x})", byte),
                           control ? "text without control characters" : "text in UTF-8"});
+    return out;
+  }
+  // yaml-cpp keeps every opening bracket of a line until it knows whether a key ends there: 240 MB
+  // for a megabyte of them.
+  const auto brackets =
+      std::count(text.begin(), text.end(), '[') + std::count(text.begin(), text.end(), '{');
+  if (static_cast<std::size_t>(brackets) > limits.nodes / 2) {
+    out.faults.push_back({{1, 1},
+                          "TooManyValues",
+                          fmt::format("more than {} brackets in one file", limits.nodes / 2),
+                          "several smaller files"});
     return out;
   }
   ViewBuffer buffer(text);

@@ -62,11 +62,12 @@ struct YamlFault {
 struct YamlLimits {
   int depth = 64;
   std::size_t alias_nodes = 10'000;  ///< of all aliases of a file together, expanded
+  std::size_t nodes = 100'000;       ///< of a file; a full one has some 30,000
 };
 
 struct Yaml {
-  std::vector<Node> documents;  ///< empty documents (only comments) are left out
-  std::vector<YamlFault> faults;
+  std::vector<Node> documents;    ///< empty documents (only comments) are left out
+  std::vector<YamlFault> faults;  ///< at most 1,000
 };
 
 /// All documents of a file. UTF-8 (a byte order mark is skipped), no control characters, no tags,
