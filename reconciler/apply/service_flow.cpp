@@ -29,6 +29,15 @@ constexpr Duration kPause = std::chrono::milliseconds{500};
 
 std::string shown(const Json& value) {
   if (value.is_string()) return printable(value.get_ref<const std::string&>(), 60);
+  if (value.is_array()) {
+    std::vector<std::string> items;
+    for (const auto& item : value) {
+      if (item.is_object())
+        return value.size() == 1 ? "1 entry" : fmt::format("{} entries", value.size());
+      items.push_back(shown(item));
+    }
+    return "[" + join(items, ", ") + "]";
+  }
   return printable(canonical_text(value), 120);
 }
 

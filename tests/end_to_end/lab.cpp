@@ -150,7 +150,7 @@ SimJson Lab::hub(const std::string& name) {
 
 std::string Lab::hub_key(const std::string& name, const std::string& policy) {
   const auto found = hub(name);
-  for (const auto& key : found.at("keys")) {
+  for (const auto& key : found.at("properties").at("authorizationPolicies")) {
     if (key.at("keyName") == policy) return key.at("primaryKey");
   }
   return {};
