@@ -6,7 +6,10 @@ namespace dps::sim {
 
 std::string Call::resource_key() const {
   std::string key;
-  for (std::size_t i = 0; i < 8 && i < segments.size(); ++i) key += "/" + segments[i];
+  for (std::size_t i = 0; i < 8 && i < segments.size(); ++i) {
+    key += '/';
+    key += segments[i];
+  }
   return key;
 }
 

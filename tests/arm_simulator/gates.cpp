@@ -56,7 +56,10 @@ std::string_view service_deny(const Call& call, std::string_view& action) {
 
 std::string scope_of(const Call& call) {
   std::string scope;
-  for (const auto& segment : call.path) scope += "/" + segment;
+  for (const auto& segment : call.path) {
+    scope += '/';
+    scope += segment;
+  }
   return scope;
 }
 
@@ -143,7 +146,7 @@ Charge charge(State& state, const Call& call, const Gate& gate) {
   if (bucket.level < 1) {
     const double wait = quota->per_second > 0 ? (1 - bucket.level) / quota->per_second : 3600;
     const auto seconds = static_cast<long>(std::ceil(std::max(wait, 1.0)));
-    result.remaining = "0";
+    result.remaining = std::to_string(0);
     result.refusal = gateway_error(
         429,
         gate.quota == "resource-requests" ? "ResourceRequestsThrottled"
