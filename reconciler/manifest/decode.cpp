@@ -8,6 +8,7 @@
 #include "reconciler/base/text.hpp"
 #include "reconciler/manifest/interpolate.hpp"
 #include "reconciler/manifest/literal_secret.hpp"
+#include "reconciler/manifest/names.hpp"
 #include "reconciler/manifest/schema.hpp"
 #include "reconciler/model/bookkeeping.hpp"
 #include "reconciler/model/field_path.hpp"
@@ -246,8 +247,7 @@ void decode_entry(Kind kind, const Node& document, const Decoding& decoding, Doc
       host.at = document.at;
       host.text = name;
       node.members.push_back({"hostName", document.at, std::move(host)});
-      if (!name.empty() && !schema_of(kind).shape.fields.empty() &&
-          name.find('.') == std::string::npos) {
+      if (!name.empty() && !is_host_name(name)) {
         decoding.diagnostics.text(
             decoding.mark(*part(document, "metadata").find("name")),
             "BadValue",

@@ -44,7 +44,8 @@ void fill_service(ServiceDocument& document, const DefaultsDocument& from) {
   auto& lifecycle = document.lifecycle;
   fill(lifecycle.adopt, from.lifecycle.adopt);
   fill(lifecycle.adopt_from, from.lifecycle.adopt_from);
-  fill(lifecycle.protect, from.lifecycle.protect);
+  // Of a tombstone the mark on the service decides: it must have been taken off on purpose.
+  if (lifecycle.state != LifecycleState::Absent) fill(lifecycle.protect, from.lifecycle.protect);
   fill(lifecycle.hubs, from.lifecycle.hubs);
   fill(lifecycle.policies, from.lifecycle.policies);
   fill(lifecycle.certificates, from.lifecycle.certificates);

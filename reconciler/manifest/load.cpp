@@ -22,7 +22,11 @@ class Loading {
       : files_(files), options_(options), references_(files, options) {}
 
   Loaded run() {
-    for (const auto& root : options_.roots) read_root(root);
+    std::vector<std::string> paths;
+    for (const auto& root : options_.roots) list_root(root, paths);
+    for (const auto& path : paths) {
+      if (seen_.insert(files_.absolute(path)).second) read_file(path);
+    }
     const bool any = !documents_.services.empty() || !documents_.entries.empty();
     lay_in_defaults(documents_, diagnostics_);
     loaded_.desired.services = assemble(std::move(documents_), diagnostics_);
@@ -43,15 +47,15 @@ class Loading {
   }
 
  private:
-  void read_root(const std::string& root) {
+  void list_root(const std::string& root, std::vector<std::string>& out) {
     const auto paths = files_.list(root);
     if (!paths) {
       diagnostics_.text({}, paths.error().id, paths.error().what, paths.error().remedy);
       return;
     }
-    for (const auto& path : *paths) {
-      if (seen_.insert(files_.absolute(path)).second) read_file(path);
-    }
+    const bool is_file = paths->size() == 1 && paths->front() == root;
+    references_.allow_folder(is_file ? folder_of(root) : root);
+    out.insert(out.end(), paths->begin(), paths->end());
   }
 
   void read_file(const std::string& path) {

@@ -24,7 +24,9 @@ std::string without_final_newline(std::string text) {
 }  // namespace
 
 References::References(Files& files, const LoadOptions& options)
-    : files_(files), options_(options) {}
+    : files_(files), options_(options) {
+  if (!options.secrets_dir.empty()) allow_folder(options.secrets_dir);
+}
 
 std::optional<std::string> References::variable(const std::string& name) const {
   if (options_.environment) return options_.environment(name);
@@ -46,17 +48,8 @@ std::string References::resolved_or_near(const std::string& path) {
   return tidy_path(whole);
 }
 
-const std::vector<std::string>& References::allowed_folders() {
-  if (!allowed_) {
-    allowed_.emplace();
-    for (const auto& root : options_.roots) {
-      const bool is_file = root.ends_with(".yaml") || root.ends_with(".yml");
-      const auto folder = files_.resolve(is_file ? folder_of(root) : root);
-      if (folder) allowed_->push_back(*folder);
-    }
-    if (!options_.secrets_dir.empty()) allowed_->push_back(resolved_or_near(options_.secrets_dir));
-  }
-  return *allowed_;
+void References::allow_folder(const std::string& folder) {
+  allowed_.push_back(resolved_or_near(folder));
 }
 
 bool References::may_read(const std::string& path,
@@ -64,8 +57,7 @@ bool References::may_read(const std::string& path,
                           const Mark& mark,
                           Diagnostics& diagnostics) {
   const auto resolved = resolved_or_near(path);
-  const auto& folders = allowed_folders();
-  if (std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+  if (std::any_of(allowed_.begin(), allowed_.end(), [&](const std::string& folder) {
         return is_below(resolved, folder);
       })) {
     return true;

@@ -20,6 +20,9 @@ class References {
  public:
   References(Files& files, const LoadOptions& options);
 
+  /// Files below this folder may be read; to be said of every root before the first question.
+  void allow_folder(const std::string& folder);
+
   /// May this file be read at all? `path` as the loader knows it. Reports "OutsideRoot" at `mark`
   /// naming it as `shown`.
   bool may_read(const std::string& path,
@@ -54,7 +57,6 @@ class References {
 
  private:
   std::string resolved_or_near(const std::string& path);
-  const std::vector<std::string>& allowed_folders();
   std::optional<CertificateFacts> checked(Result<CertificateFacts> facts,
                                           const std::string& what,
                                           const Mark& mark,
@@ -62,7 +64,7 @@ class References {
 
   Files& files_;
   const LoadOptions& options_;
-  std::optional<std::vector<std::string>> allowed_;
+  std::vector<std::string> allowed_;                              // resolved
   std::map<std::string, Result<CertificateFacts>> certificates_;  // by absolute path
   std::map<std::string, std::string> digests_;                    // path -> SHA-256 of the content
 };

@@ -258,6 +258,23 @@ TEST(Load, ATombstoneNeedsNoSecrets) {
   EXPECT_TRUE(result.blocks.empty());
 }
 
+TEST(Load, DefaultsDoNotProtectATombstone) {
+  const auto result =
+      only(loaded({{"fleet/a.yaml", service("lifecycle: {state: absent, idScope: 0ne0012ABCD}\n")},
+                   {"fleet/defaults.yaml", document("Defaults", "lifecycle: {protect: true}\n")}}));
+
+  EXPECT_FALSE(result.lifecycle.protect) << "the mark on the service stays and decides";
+}
+
+TEST(Load, ARootThatIsAFileMayReferToFilesBesideIt) {
+  const auto text = service("spec: {certificates: [{name: ca, certificate: {file: ca.pem}}]}\n");
+  const auto ca = content_of(project_folder() + "/tests/golden/secrets/ca.pem");
+  const std::map<std::string, std::string> contents = {
+      {"fleet/a.yaml", text}, {"fleet/ca.pem", ca}, {"fleet/other.yaml", "nonsense"}};
+
+  EXPECT_TRUE(only(loaded(contents, {"fleet/a.yaml"})).certificates->front().content);
+}
+
 TEST(Load, SkipsDotNamesAndOtherEndings) {
   const auto result = loaded({{"fleet/a.yaml", service("")},
                               {"fleet/.git/b.yaml", "nonsense"},
