@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "fixtures.hpp"
+#include "reconciler/base/json.hpp"
 #include "reconciler/plan/render_json.hpp"
 
 namespace dps::plan {
@@ -150,6 +151,57 @@ TEST(SavedPlan, AServiceThatExistsByNowIsNotCreatedAgain) {
   const auto comparison = compare(then, plan_for({desired}, {standing()}));
   ASSERT_EQ(comparison.out_of_date.size(), 1U);
   EXPECT_THAT(comparison.out_of_date[0].moved, ::testing::Contains("it exists by now"));
+}
+
+/// Every value of the tree, one after another.
+void collect(Json& tree, std::vector<Json*>& out) {
+  out.push_back(&tree);
+  if (!tree.is_structured()) return;
+  for (auto& child : tree) collect(child, out);
+}
+
+TEST(SavedPlan, AForgedFileWithARightDigestIsRefusedOrHarmless) {
+  const auto fresh = plan_for({changed()}, {standing()});
+  const auto original = *parse_json(render_json(fresh));
+  const std::vector<Json> values = {nullptr,
+                                    true,
+                                    -1,
+                                    1.5,
+                                    "",
+                                    "x",
+                                    "Delete",
+                                    Json::array(),
+                                    Json::object(),
+                                    Json::array({1, {{"a", 2}}})};
+  auto counted = original;
+  std::vector<Json*> places;
+  collect(counted, places);
+  std::size_t taken = 0, refused = 0;
+  for (std::size_t place = 0; place < places.size(); ++place) {
+    for (const auto& value : values) {
+      auto forged = original;
+      std::vector<Json*> all;
+      collect(forged, all);
+      *all[place] = value;
+      if (forged.is_object() && member(forged, "services").is_array()) {
+        forged["digest"] = digest(forged);
+      }
+      const auto parsed = parse_saved_plan(canonical_text(forged));
+      parsed ? ++taken : ++refused;
+      if (!parsed) {
+        EXPECT_EQ(parsed.error().id, "BadPlanFile");
+        continue;
+      }
+      // Whatever it claims, nothing is done that today's plan does not do.
+      for (const auto& service : compare(*parsed, fresh).plan.services) {
+        for (const auto& change : service.changes) {
+          EXPECT_THAT(fresh.services[0].changes, ::testing::Contains(change));
+        }
+      }
+    }
+  }
+  EXPECT_GT(taken, 0U);
+  EXPECT_GT(refused, 0U);
 }
 
 }  // namespace
