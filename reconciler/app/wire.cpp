@@ -1,6 +1,6 @@
 #include "reconciler/app/wire.hpp"
 
-#include <atomic>
+#include <filesystem>
 #include <random>
 
 #include "reconciler/arm/client_memory.hpp"
@@ -20,6 +20,12 @@ std::optional<std::string> variable(const Environment& environment, std::string_
   const auto found = environment.find(std::string(name));
   if (found == environment.end() || found->second.empty()) return std::nullopt;
   return found->second;
+}
+
+// As it is set, an empty one too: manifests tell "not set" from "empty".
+std::optional<std::string> raw_variable(const Environment& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? std::nullopt : std::optional(found->second);
 }
 
 // Uniform in [0, 1), from any thread.
@@ -115,7 +121,7 @@ manifest::LoadOptions load_options(const Options& options,
   load.allow_empty = options.allow_empty;
   load.now = now;
   load.environment = [&environment](const std::string& name) {
-    return variable(environment, name);
+    return raw_variable(environment, name);
   };
   return load;
 }
@@ -123,11 +129,15 @@ manifest::LoadOptions load_options(const Options& options,
 std::unique_ptr<manifest::SecretSource> wire_secrets(const Options& options,
                                                      const Environment& environment) {
   manifest::SecretSourceOptions source;
-  source.folders = options.manifests;
+  for (const auto& root : options.manifests) {
+    std::error_code ignored;
+    source.folders.push_back(
+        std::filesystem::is_directory(root, ignored) ? root : manifest::folder_of(root));
+  }
   source.folders.push_back(options.secrets_dir);
   source.allow_exec = options.allow_exec;
   source.environment = [&environment](const std::string& name) {
-    return variable(environment, name);
+    return raw_variable(environment, name);
   };
   return std::make_unique<manifest::SystemSecretSource>(std::move(source));
 }
