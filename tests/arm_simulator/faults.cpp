@@ -55,7 +55,11 @@ bool glob_from(std::string_view pattern, std::string_view text) {
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view text) {
-  return glob_from(lower(pattern), lower(text));
+  auto glob = lower(pattern);
+  if (!glob.starts_with('/') && !glob.starts_with('*')) glob = "**" + glob + "**";
+  // Every path begins with a slash, so a single star in front could match nothing.
+  if (glob.starts_with('*') && !glob.starts_with("**")) glob.insert(0, 1, '*');
+  return glob_from(glob, lower(text));
 }
 
 struct Faults::Fault {

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "tests/arm_simulator/operations.hpp"
 
 namespace dps::sim {
@@ -75,7 +77,16 @@ Response list_hubs(State& state, const std::string& prefix) {
   return json_answer(200, {{"value", std::move(value)}});
 }
 
+bool hub_name_is_sound(std::string_view name) {
+  return name.size() >= 3 && name.size() <= 50 && std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-';
+         });
+}
+
 Response put_hub(State& state, const Call& call) {
+  if (!hub_name_is_sound(call.name()))
+    return hub_error(state, 400, 400305, "The name of the IoT hub is not valid.");
   const auto body = body_object(call);
   if (body.refusal) return *body.refusal;
   const auto location = body.json.find("location");

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "tests/arm_simulator/seed.hpp"
 
 namespace dps::sim {
@@ -29,7 +31,17 @@ Json group_view(const ResourceGroup& group) {
           {"properties", {{"provisioningState", "Succeeded"}}}};
 }
 
+bool group_name_is_sound(std::string_view name) {
+  return !name.empty() && name.size() <= 90 && name.back() != '.' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == '.' || c == '(' || c == ')';
+         });
+}
+
 Response put_group(State& state, const Call& call) {
+  if (!group_name_is_sound(call.group()))
+    return gateway_error(400, "InvalidResourceGroup", "The name of the group is not valid.");
   const auto body = body_object(call);
   if (body.refusal) return *body.refusal;
   const auto location = body.json.find("location");

@@ -5,9 +5,6 @@
 
 namespace dps::sim {
 
-/// The service as a GET in this version shows it: hubs masked, no policies.
-[[nodiscard]] Json service_view(const State& state, const Service& service, const Version& version);
-
 [[nodiscard]] Response get_service(State& state, const Call& call);
 [[nodiscard]] Response put_service(State& state, const Call& call);
 [[nodiscard]] Response patch_service(State& state, const Call& call);

@@ -271,6 +271,9 @@ TEST(Glob, MatchesWithoutCaseAndKnowsSegments) {
   EXPECT_TRUE(glob_matches("**/verify", "/a/b/verify"));
   EXPECT_FALSE(glob_matches("**/verify", "/a/b/verify/x"));
   EXPECT_TRUE(glob_matches("/?", "/x"));
+  EXPECT_TRUE(glob_matches("*/verify", "/a/b/verify"));
+  EXPECT_TRUE(glob_matches("listKeys", "/a/listkeys"));
+  EXPECT_FALSE(glob_matches("/listkeys", "/a/listkeys"));
 }
 
 TEST(Admin, DrivesEverything) {
