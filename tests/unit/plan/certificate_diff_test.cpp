@@ -174,6 +174,19 @@ TEST(CertificateDiff, TheRestOfTheServiceGoesOn) {
   EXPECT_EQ(plan.bookkeeping->revision, read_bookkeeping(live.tags).revision);
 }
 
+TEST(CertificateDiff, WhatIsNotWrittenCountsForNoGuard) {
+  auto desired = wanted();
+  desired.certificates.emplace();
+  auto live = standing();
+  live.certificates.entries.emplace();
+  for (int i = 0; i < 20; ++i) {
+    live.certificates.entries->push_back(live_ca("c" + std::to_string(i), kB));
+  }
+  const auto plan = make(desired_of({desired}), live_of({live}), {}, {}, noon());
+  EXPECT_EQ(plan.summary.held, 20U);
+  EXPECT_FALSE(plan.has_guard_holds());
+}
+
 TEST(CertificateDiff, WhatWasNotReadIsUnseen) {
   auto desired = wanted();
   desired.certificates = {ca("ca", kA)};
