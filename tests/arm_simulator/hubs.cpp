@@ -95,6 +95,7 @@ Response put_hub(State& state, const Call& call) {
         400, "LocationRequired", "The location property is required for this definition.");
   const auto key = call.resource_key();
   const auto found = state.hubs.find(key);
+  const bool created = found == state.hubs.end();
   Hub hub;
   if (found != state.hubs.end()) {
     hub = found->second;
@@ -158,7 +159,10 @@ Response put_hub(State& state, const Call& call) {
                                        location->get<std::string>(),
                                        std::nullopt);
   stored.operation = started.id;
-  auto response = json_answer(201, hub_view(stored, state));
+  auto view = hub_view(stored, state);
+  for (const char* later : {"locations", "hostName"}) view["properties"].erase(later);
+  if (created) view.erase("etag");
+  auto response = json_answer(201, view);
   response.set("Azure-AsyncOperation", started.status_url);
   settle(state, call.now);
   return response;

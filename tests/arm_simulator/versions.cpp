@@ -8,7 +8,7 @@ const std::vector<Version>& versions() {
       // name, provState, hubName, emptyEtag, ipFilter, network, residency, content, trusted, body,
       // echo
       {"2017-11-15", false, false, true, false, false, false, false, false, Flat, false},
-      {"2018-01-22", true, true, true, false, false, false, false, false, Flat, false},
+      {"2018-01-22", true, true, true, false, false, false, true, false, Flat, false},
       {"2020-01-01", true, true, false, true, false, false, true, false, Flat, false},
       {"2020-03-01", true, true, false, true, true, false, true, true, Flat, false},
       {"2021-10-15", true, true, false, true, true, true, true, true, Flat, false},

@@ -164,6 +164,8 @@ TEST(IotHubs, AreCreatedReadAndAskedForKeys) {
   const auto created =
       arm.send("PUT", path, {{"location", "westus"}, {"sku", {{"name", "S1"}, {"capacity", 1}}}});
   EXPECT_EQ(created.status, 201);
+  EXPECT_FALSE(created.json.contains("etag"));
+  EXPECT_FALSE(created.json["properties"].contains("hostName"));
   EXPECT_EQ(arm.send("GET", path).json["properties"]["state"], "Activating");
   arm.world.advance(Milliseconds(5000));
   EXPECT_EQ(arm.follow(created.header("Azure-AsyncOperation")).json["status"], "Succeeded");
