@@ -80,6 +80,7 @@ struct SpawnSettings {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (auto& text : texts) out.push_back(text.data());
   out.push_back(nullptr);
   return out;
@@ -91,7 +92,7 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     const std::string_view text = *at;
     if (!more.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
   }
-  for (const auto& [name, value] : more) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : more) out.push_back(fmt::format("{}={}", name, value));
   return out;
 }
 
@@ -200,7 +201,7 @@ std::string shown_name(const Program& program) {
 
 }  // namespace
 
-Result<Secret> run_program(const Program& program, std::stop_token stop) {
+Result<Secret> run_program(const Program& program, const std::stop_token& stop) {
   if (program.argv.empty()) return fail(give_up("ProgramNotFound", "no program is named"));
   const auto name = shown_name(program);
   Pipe input;

@@ -18,7 +18,7 @@ struct Program {
   std::string input;              ///< for its stdin; then that is closed
   std::map<std::string, std::string> environment;  ///< beside that of this process
   Duration limit = std::chrono::seconds{10};
-  std::size_t most_output = 64 * 1024;
+  std::size_t most_output = std::size_t{64} * 1024;
 };
 
 /// Runs it in a process group of its own, with a clean signal mask and default handlers; what it
@@ -27,6 +27,6 @@ struct Program {
 /// any thread.
 /// Errors: "ProgramNotFound" (GiveUp), "ProgramFailed" (WaitForOthers; it exited otherwise),
 /// "ProgramTooSlow" (RetryLater), "ProgramTooTalkative" (GiveUp), "Interrupted" (RetryLater).
-Result<Secret> run_program(const Program& program, std::stop_token stop);
+Result<Secret> run_program(const Program& program, const std::stop_token& stop);
 
 }  // namespace dps::manifest

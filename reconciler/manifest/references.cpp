@@ -12,8 +12,8 @@
 namespace dps::manifest {
 namespace {
 
-constexpr std::size_t kSecretLimit = 64 * 1024;
-constexpr std::size_t kCertificateLimit = 1024 * 1024;
+constexpr std::size_t kSecretLimit = std::size_t{64} * 1024;
+constexpr std::size_t kCertificateLimit = std::size_t{1024} * 1024;
 
 std::string without_final_newline(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
@@ -176,7 +176,7 @@ std::string References::revision() const {
       }
       if (shown == tidy) shown = shown.substr(shown.rfind('/') + 1);
     }
-    lines.push_back(shown + '\0' + digest);
+    lines.push_back(fmt::format("{}{}{}", shown, '\0', digest));
   }
   std::sort(lines.begin(), lines.end());
   return "sha256:" + hex(sha256(join(lines, "\n"))).substr(0, 12);

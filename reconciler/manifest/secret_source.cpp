@@ -88,14 +88,14 @@ Result<Secret> SystemSecretSource::from_file(const FileReference& reference) con
 }
 
 Result<Secret> SystemSecretSource::from_program(const ExecReference& reference,
-                                                std::stop_token stop) const {
+                                                const std::stop_token& stop) const {
   if (!options_.allow_exec) {
     return fail(give_up(
         "ExecNotAllowed", "programs may not be run for secrets", "--allow-exec, or env or file"));
   }
   Program program;
   program.argv = reference.argv;
-  auto output = run_program(program, std::move(stop));
+  auto output = run_program(program, stop);
   if (!output) return output;
   std::string text = output->reveal();
   drop_final_newline(text);

@@ -41,7 +41,7 @@ class SystemSecretSource final : public SecretSource {
  private:
   Result<Secret> from_environment(const EnvironmentReference& reference) const;
   Result<Secret> from_file(const FileReference& reference) const;
-  Result<Secret> from_program(const ExecReference& reference, std::stop_token stop) const;
+  Result<Secret> from_program(const ExecReference& reference, const std::stop_token& stop) const;
 
   SecretSourceOptions options_;
 };
