@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "tests/arm_simulator/fleet.hpp"
@@ -63,11 +64,8 @@ std::string policies_yaml(const Json& policies) {
   return policies.empty() ? "  sharedAccessPolicies: []\n" : yaml;
 }
 
-/// PEM of a stored certificate, which may be base64 of it.
-std::string pem_of(const std::string& content) {
-  const auto facts = read_certificate(content);
-  if (!facts) return content;
-  const auto text = base64(facts->der);
+std::string pem_of(const CertificateFacts& facts) {
+  const auto text = base64(facts.der);
   std::string pem = "-----BEGIN CERTIFICATE-----\n";
   for (std::size_t i = 0; i < text.size(); i += 64) pem += text.substr(i, 64) + "\n";
   return pem + "-----END CERTIFICATE-----\n";
@@ -81,6 +79,8 @@ std::optional<std::string> write_manifests(const Json& seed, const std::string& 
     places[lower(hub.at("properties").at("hostName").get<std::string>())] = {parts[4], {}};
   }
   std::error_code error;
+  std::map<std::string, CertificateFacts> read;  // fleets repeat their certificates
+  std::set<std::string> written;
   for (const auto& service : seed.value("provisioning_services", Json::array())) {
     const auto parts = split(service.at("id").get<std::string>(), '/');
     const auto& name = parts[8];
@@ -108,11 +108,16 @@ std::optional<std::string> write_manifests(const Json& seed, const std::string& 
     yaml += certificates.empty() ? "  certificates: []\n" : "  certificates:\n";
     for (const auto& certificate : certificates) {
       const auto content = certificate.at("properties").at("certificate").get<std::string>();
-      const auto facts = read_certificate(content);
-      if (!facts) return fmt::format("a certificate of {} cannot be read", name);
-      const auto file = fmt::format("certs/{}.pem", lower(facts->thumbprint).substr(0, 16));
-      if (!fs::exists(where / file))
-        if (auto fault = write_file(where / file, pem_of(content))) return fault;
+      auto known = read.find(content);
+      if (known == read.end()) {
+        const auto facts = read_certificate(content);
+        if (!facts) return fmt::format("a certificate of {} cannot be read", name);
+        known = read.emplace(content, *facts).first;
+      }
+      const auto& facts = known->second;
+      const auto file = fmt::format("certs/{}.pem", lower(facts.thumbprint).substr(0, 16));
+      if (written.insert((where / file).string()).second)
+        if (auto fault = write_file(where / file, pem_of(facts))) return fault;
       yaml += fmt::format("    - name: {}\n      certificate: {{file: {}}}\n",
                           certificate.at("name").get<std::string>(),
                           file);

@@ -186,9 +186,14 @@ std::optional<std::string> plant_certificate(State& state, Service& service, con
   if (certificate.name.empty()) return "a certificate needs a name";
   const Json properties = entry.contains("properties") ? object_at(entry, "properties") : entry;
   certificate.content = text_at(properties, "certificate");
-  const auto facts = read_certificate(certificate.content);
-  if (!facts) return fmt::format("certificate '{}' cannot be read", certificate.name);
-  certificate.facts = *facts;
+  auto known = state.read_certificates.find(certificate.content);
+  if (known == state.read_certificates.end()) {
+    const auto facts = read_certificate(certificate.content);
+    if (!facts) return fmt::format("certificate '{}' cannot be read", certificate.name);
+    if (state.read_certificates.size() > 1000) state.read_certificates.clear();
+    known = state.read_certificates.emplace(certificate.content, *facts).first;
+  }
+  certificate.facts = known->second;
   if (const auto found = properties.find("isVerified");
       found != properties.end() && found->is_boolean())
     certificate.verified = found->get<bool>();

@@ -98,6 +98,10 @@ class Replacing {
         return bad("The capacity of the sku must be a whole number from 1 on.");
       document["sku"]["capacity"] = *capacity;
     }
+    newer_of(*sku,
+             current_ == nullptr ? nullptr : member(current_->content.document, "sku"),
+             document["sku"],
+             {"name", "tier", "capacity"});
     const auto* properties = member(body_, "properties");
     if (properties == nullptr || !properties->is_object()) return bad("properties are missing.");
     sent_ = properties;

@@ -175,6 +175,9 @@ struct State {
   std::deque<HistoryEntry> history;
   std::uint64_t last_history = 0;
 
+  /// Certificates read while a seed is planted, by their text: fleets repeat them.
+  std::unordered_map<std::string, CertificateFacts> read_certificates;
+
   [[nodiscard]] TimePoint now() const { return std::chrono::system_clock::now() + advanced; }
   [[nodiscard]] std::uint64_t next_counter() { return ++last_counter; }
 };
