@@ -52,7 +52,8 @@ std::string fit_for_a_terminal(std::string_view line) {
 ShownLine shown(std::string_view line, int column, std::optional<int> hidden_from) {
   // Long lines are cut first: hiding is quadratic in nothing, but a line may be a megabyte.
   const auto caret = static_cast<std::size_t>(std::max(column - 1, 0));
-  auto text = fit_for_a_terminal(line.substr(0, std::min<std::size_t>(line.size(), 64 * 1024)));
+  auto text = fit_for_a_terminal(
+      line.substr(0, std::min<std::size_t>(line.size(), std::size_t{64} * 1024)));
   if (hidden_from) {
     const auto from = byte_of(text, static_cast<std::size_t>(std::max(*hidden_from - 1, 0)));
     if (from < text.size()) text = text.substr(0, from) + std::string(kHidden);

@@ -131,8 +131,8 @@ std::string DiskFiles::absolute(const std::string& path) {
   return code ? path : made.lexically_normal().string();
 }
 
-MemoryFiles::MemoryFiles(std::map<std::string, std::string> contents) {
-  for (auto& [path, content] : contents) put(path, std::move(content));
+MemoryFiles::MemoryFiles(const std::map<std::string, std::string>& contents) {
+  for (const auto& [path, content] : contents) put(path, content);
 }
 
 void MemoryFiles::put(const std::string& path, std::string content) {
@@ -152,7 +152,7 @@ Result<std::vector<std::string>> MemoryFiles::list(const std::string& root) {
     const bool dotted = std::any_of(
         parts.begin(), parts.end(), [](const std::string& part) { return part.starts_with('.'); });
     if (!dotted && is_manifest_name(parts.back())) {
-      out.push_back(tidy_path(root == "." ? rest : root + "/" + rest));
+      out.push_back(tidy_path(path_below(root, rest)));
     }
   }
   if (!any) return system_fault(root, ENOENT);

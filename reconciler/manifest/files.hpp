@@ -40,7 +40,7 @@ class DiskFiles final : public Files {
 class MemoryFiles final : public Files {
  public:
   MemoryFiles() = default;
-  explicit MemoryFiles(std::map<std::string, std::string> contents);
+  explicit MemoryFiles(const std::map<std::string, std::string>& contents);
   void put(const std::string& path, std::string content);
 
   Result<std::vector<std::string>> list(const std::string& root) override;

@@ -11,7 +11,8 @@
 namespace dps::manifest {
 namespace {
 
-constexpr std::size_t kMostCharacters = 64 * 1024;  // of one value with its variables laid in
+constexpr std::size_t kMostCharacters =
+    std::size_t{64} * 1024;  // of one value with its variables laid in
 
 class Walk {
  public:

@@ -14,7 +14,7 @@
 namespace dps::manifest {
 namespace {
 
-constexpr std::size_t kFileLimit = 1024 * 1024;
+constexpr std::size_t kFileLimit = std::size_t{1024} * 1024;
 
 class Loading {
  public:

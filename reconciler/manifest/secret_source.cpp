@@ -14,7 +14,7 @@
 namespace dps::manifest {
 namespace {
 
-constexpr std::size_t kLimit = 64 * 1024;
+constexpr std::size_t kLimit = std::size_t{64} * 1024;
 
 Failure missing(std::string what, std::string remedy) {
   return fail(

@@ -27,8 +27,9 @@ std::string hub_document(const std::string& host, const std::string& rest = {}) 
                       kSubscription + "}\n" + rest);
 }
 
-Loaded loaded(std::map<std::string, std::string> contents, std::vector<std::string> roots = {}) {
-  MemoryFiles files(std::move(contents));
+Loaded loaded(const std::map<std::string, std::string>& contents,
+              std::vector<std::string> roots = {}) {
+  MemoryFiles files(contents);
   auto options = corpus_options("fleet");
   if (!roots.empty()) options.roots = std::move(roots);
   return load(files, options);

@@ -126,6 +126,7 @@ TEST(Samples, SurviveTwoThousandMutations) {
   std::vector<std::string> texts;
   DiskFiles disk;
   const auto paths = disk.list(samples()).value();
+  texts.reserve(paths.size());
   for (const auto& path : paths) texts.push_back(content_of(path));
   std::size_t faulty = 0;
   const auto begin = std::chrono::steady_clock::now();

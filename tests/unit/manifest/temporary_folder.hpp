@@ -26,7 +26,7 @@ class TemporaryFolder {
     return name.empty() ? path_ : path_ + "/" + name;
   }
   std::string write(const std::string& name, const std::string& content) const {
-    const auto whole = path(name);
+    auto whole = path(name);
     std::filesystem::create_directories(std::filesystem::path(whole).parent_path());
     std::ofstream(whole, std::ios::binary) << content;
     return whole;
