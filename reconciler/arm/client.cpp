@@ -58,8 +58,13 @@ http::Request Client::request(http::Method method, std::string url) const {
 }
 
 http::Answer Client::send(http::Request request, std::stop_token stop) {
-  auto answer = exchange_.send(request, stop);
+  auto answer = exchange_.send(request, std::move(stop));
   wipe(request.body);
+  if (answer) {
+    if (const auto told = parse_rfc1123(answer->header("date"))) {
+      memory_.learn_server_time(*told, clock_.wall());
+    }
+  }
   return answer;
 }
 

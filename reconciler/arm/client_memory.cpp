@@ -39,4 +39,14 @@ bool ClientMemory::learn_that_if_match_is_refused() {
   return first;
 }
 
+void ClientMemory::learn_server_time(WallTime told, WallTime now) {
+  const std::lock_guard lock(mutex_);
+  ahead_ = told - now;
+}
+
+WallTime ClientMemory::server_time(WallTime now) const {
+  const std::lock_guard lock(mutex_);
+  return now + ahead_;
+}
+
 }  // namespace dps::arm

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/base/clock.hpp"
+
 namespace dps::arm {
 
 /// Something that is said once and not with every request.
@@ -31,10 +33,17 @@ class ClientMemory {
   /// True for the caller that is first to say it.
   bool learn_that_if_match_is_refused();
 
+  /// ARM's Date, as it stood in an answer that came at `now`.
+  void learn_server_time(WallTime told, WallTime now);
+  /// What ARM's clock shows when ours shows `now`; `now` itself before the first answer. Whole
+  /// seconds; for what is compared with dates that ARM wrote.
+  WallTime server_time(WallTime now) const;
+
  private:
   mutable std::mutex mutex_;
   std::string read_version_;
   bool takes_if_match_ = true;
+  WallTime::duration ahead_{};  // of our clock
 };
 
 }  // namespace dps::arm

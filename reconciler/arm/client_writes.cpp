@@ -101,7 +101,15 @@ Result<void> Client::follow(const Operation& operation, std::stop_token stop) {
       if (stop.stop_requested()) return fail(cancelled());
       if (why.http_status == 404 && ++not_found > kPatience) return fail(why);
       const bool by_state = asking.by == PollBy::State;
-      if (!by_state) progress = look(operation, number, stop);
+      if (!by_state) {
+        progress = look(operation, number, stop);
+        // The poll says nothing and the service is not there: a create that came to nothing.
+        const auto* lost = std::get_if<Unclear>(&progress);
+        if (lost != nullptr && why.http_status != 404 && lost->why.http_status == 404 &&
+            ++not_found > kPatience) {
+          return fail(why);
+        }
+      }
       if (const auto* running = std::get_if<Running>(&progress)) {
         if (is_dead_end(why)) {
           asking = *running;

@@ -68,6 +68,8 @@ class Comparison {
   void fields() {
     const auto& e = expected_;
     const auto& a = after_;
+    // Another id scope is another service: this one was deleted and made anew meanwhile.
+    note(e.id_scope == a.id_scope, false, "idScope");
     note(plain_location(e.location) == plain_location(a.location), false, "location");
     note(equal_ignoring_case(e.sku_name, a.sku_name), write_.sku_name.has_value(), "sku.name");
     note(e.sku_capacity == a.sku_capacity, write_.sku_capacity.has_value(), "sku.capacity");
@@ -103,6 +105,10 @@ class Comparison {
     const bool here = expected != expected_.tags.end();
     const bool there = after != after_.tags.end();
     if (here == there && (!here || expected->second == after->second)) return;
+    if (!our_tag(name) && is_bookkeeping_tag(name)) {
+      moved_.fields.push_back(tag_path(name));
+      return;
+    }
     (our_tag(name) ? moved_.not_taken : moved_.foreign_tags).push_back(tag_path(name));
   }
 

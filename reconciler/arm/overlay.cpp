@@ -77,7 +77,7 @@ Json rule_json(const IpFilterRule& rule) {
   return out;
 }
 
-// A rule that stays keeps the members that we do not know.
+// A rule that stays keeps the members that we do not know, and a target that is not managed.
 Json rules_json(const std::vector<IpFilterRule>& rules, const Json& live) {
   Json out = Json::array();
   for (const auto& rule : rules) {
@@ -85,7 +85,6 @@ Json rules_json(const std::vector<IpFilterRule>& rules, const Json& live) {
     for (const auto& old : live) {
       if (text_member(old, "filterName") == rule.name) entry = old;
     }
-    if (!rule.target) entry.erase("target");
     entry.update(rule_json(rule));
     out.push_back(std::move(entry));
   }

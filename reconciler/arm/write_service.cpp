@@ -63,6 +63,10 @@ Result<void> refresh(Client& client, FreshService& fresh, std::stop_token stop) 
   return {};
 }
 
+void reach(Reached* reached, Reached how_far) {
+  if (reached != nullptr) *reached = how_far;
+}
+
 Duration since(const Client& client, TimePoint then) {
   return std::chrono::duration_cast<Duration>(client.clock().now() - then);
 }
@@ -115,7 +119,9 @@ Result<FreshService> read_for_write(Client& client,
 Result<WriteOutcome> write_service(Client& client,
                                    FreshService fresh,
                                    const ServiceWrite& write,
-                                   std::stop_token stop) {
+                                   std::stop_token stop,
+                                   Reached* reached) {
+  reach(reached, Reached::Nothing);
   if (in_transition(fresh.live.state)) return fail(busy(fresh.live));
   const auto id = fresh.live.id;
   const std::string version = fresh.live.api_version;
@@ -132,6 +138,7 @@ Result<WriteOutcome> write_service(Client& client,
 
   WriteOutcome outcome;
   outcome.window = since(client, fresh.read_at);
+  reach(reached, Reached::Sent);
   const auto operation = send_guarded(
       client,
       id,
@@ -143,9 +150,11 @@ Result<WriteOutcome> write_service(Client& client,
       },
       stop);
   if (!operation) return fail(in_context("writing", operation.error()));
+  reach(reached, Reached::Begun);
   if (auto ended = client.follow(*operation, stop); !ended) {
     return fail(in_context("writing", ended.error()));
   }
+  reach(reached, Reached::Done);
 
   // The write's own answer is not the truth: its etag is old and its hosts are gone.
   auto after = client.wait_until_settled(id, version, kSettles, stop);
@@ -168,7 +177,9 @@ Result<WriteOutcome> write_service(Client& client,
 Result<LiveService> create_service(Client& client,
                                    std::string_view version,
                                    const ServiceCreate& create,
-                                   std::stop_token stop) {
+                                   std::stop_token stop,
+                                   Reached* reached) {
+  reach(reached, Reached::Nothing);
   const auto body = creation_body(create);
   if (!body) return fail(body.error());
   const auto before = client.get_service(create.id, version, stop);
@@ -184,11 +195,14 @@ Result<LiveService> create_service(Client& client,
     return fail(in_context("looking before the create", before.error()));
   }
 
+  reach(reached, Reached::Sent);
   const auto operation = client.put_service(create.id, version, *body, std::nullopt, stop);
   if (!operation) return fail(in_context("creating", operation.error()));
+  reach(reached, Reached::Begun);
   if (auto ended = client.follow(*operation, stop); !ended) {
     return fail(in_context("creating", ended.error()));
   }
+  reach(reached, Reached::Done);
   auto live = client.wait_until_settled(create.id, version, kSettles, stop);
   if (!live) return fail(in_context("reading the new service", live.error()));
   if (has_failed(live->state)) {
@@ -206,7 +220,9 @@ Result<void> remove_service(Client& client,
                             const ServiceId& id,
                             std::string_view version,
                             const RemovalGuard& guard,
-                            std::stop_token stop) {
+                            std::stop_token stop,
+                            Reached* reached) {
+  reach(reached, Reached::Nothing);
   const auto gone = [](const Error& error) { return error.id == "ServiceNotFound"; };
   const auto wait_until_gone = [&]() -> Result<void> {
     const auto left = client.wait_until_settled(id, version, kSettles, stop);
@@ -236,6 +252,7 @@ Result<void> remove_service(Client& client,
   if (!guard.etag.text.empty() && live->etag != guard.etag) return fail(moved_since(*live));
   if (in_transition(live->state)) return fail(busy(*live));
 
+  reach(reached, Reached::Sent);
   const auto operation = send_guarded(
       client,
       id,
@@ -253,9 +270,11 @@ Result<void> remove_service(Client& client,
     }
     return fail(in_context("deleting", operation.error()));
   }
+  reach(reached, Reached::Begun);
   if (auto ended = client.follow(*operation, stop); !ended) {
     return fail(in_context("deleting", ended.error()));
   }
+  reach(reached, Reached::Done);
   return wait_until_gone();
 }
 

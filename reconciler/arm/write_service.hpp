@@ -37,6 +37,14 @@ Result<FreshService> read_for_write(Client& client,
                                     const std::optional<Etag>& known,
                                     std::stop_token stop);
 
+/// How far a change came, for a caller that got an error.
+enum class Reached {
+  Nothing,  ///< no write was sent
+  Sent,     ///< it was sent; refused, or its answer was lost
+  Begun,    ///< ARM took it: what stuck of it only a read can tell
+  Done,     ///< its operation ended well; what followed, reading back, did not
+};
+
 struct WriteOutcome {
   LiveService after;  ///< read back, settled
   Moved moved;        ///< what was not meant to change and did
@@ -49,11 +57,12 @@ struct WriteOutcome {
 /// tells whether their keys stayed. Errors, nothing having been written: ReadAgain
 /// "PreconditionFailed" (somebody was faster), "InTransition"; those of overlay. Perhaps written:
 /// ReadAgain "LostAnswer", "OperationTimeout". Written and failed: "OperationFailed", "HubNotFound"
-/// and what else the operation says.
+/// and what else the operation says. `reached` is told in every case, here and below.
 Result<WriteOutcome> write_service(Client& client,
                                    FreshService fresh,
                                    const ServiceWrite& write,
-                                   std::stop_token stop);
+                                   std::stop_token stop,
+                                   Reached* reached = nullptr);
 
 /// GET (must say that it is missing), PUT, follow, read back.
 /// Errors: ReadAgain "AlreadyExists"; as above; "OperationFailed" with the state when it settles in
@@ -61,7 +70,8 @@ Result<WriteOutcome> write_service(Client& client,
 Result<LiveService> create_service(Client& client,
                                    std::string_view version,
                                    const ServiceCreate& create,
-                                   std::stop_token stop);
+                                   std::stop_token stop,
+                                   Reached* reached = nullptr);
 
 /// What the service must still be to be removed. Empty members are not looked at.
 struct RemovalGuard {
@@ -77,6 +87,7 @@ struct RemovalGuard {
                                           const ServiceId& id,
                                           std::string_view version,
                                           const RemovalGuard& guard,
-                                          std::stop_token stop);
+                                          std::stop_token stop,
+                                          Reached* reached = nullptr);
 
 }  // namespace dps::arm

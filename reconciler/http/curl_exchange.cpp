@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -201,6 +202,11 @@ class CurlExchange::Engine {
 
  private:
   void run() {
+    // NOSIGNAL leaves SIGPIPE to us: TLS writes to a closed socket raise it, in this thread. Other
+    // signals are for the one thread that takes them.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (;;) {
       const bool stopping = begin_waiting();
       abandon_cancelled(stopping);

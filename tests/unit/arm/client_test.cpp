@@ -163,6 +163,17 @@ TEST_F(ClientTest, DeletesWhatIsGoneAlready) {
             "SubscriptionNotFound");
 }
 
+TEST_F(ClientTest, LearnsTheTimeOfArm) {
+  EXPECT_EQ(memory.server_time(clock.wall()), clock.wall());
+  wire.on("GET",
+          "/fleet-eu",
+          answer(200, test::document().dump(), {{"Date", "Sun, 22 Nov 2026 14:00:30 GMT"}}));
+  ASSERT_TRUE(client.get_service(test::kFleet, "", {}));  // our clock: 13:00:00
+  EXPECT_EQ(memory.server_time(clock.wall()), parse_rfc3339("2026-11-22T14:00:30Z"));
+  clock.advance(seconds{10});
+  EXPECT_EQ(memory.server_time(clock.wall()), parse_rfc3339("2026-11-22T14:00:40Z"));
+}
+
 class FollowTest : public ClientTest {
  protected:
   Result<void> follow(Deed deed = Deed::Put) {
