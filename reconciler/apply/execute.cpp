@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "reconciler/apply/describe.hpp"
 #include "reconciler/apply/service_flow.hpp"
 #include "reconciler/arm/task_pool.hpp"
 

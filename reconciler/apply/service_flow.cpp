@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
+#include "reconciler/apply/describe.hpp"
+#include "reconciler/apply/remove_flow.hpp"
+#include "reconciler/apply/rounds.hpp"
 #include "reconciler/apply/translate.hpp"
 #include "reconciler/arm/operation.hpp"
 #include "reconciler/arm/read.hpp"
-#include "reconciler/arm/write_service.hpp"
-#include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/bookkeeping.hpp"
 
@@ -23,23 +22,7 @@ using plan::Kind;
 using plan::ServiceClass;
 using plan::ServicePlan;
 
-constexpr int kMostRounds = 5;
-constexpr int kContested = 3;
-constexpr Duration kPause = std::chrono::milliseconds{500};
-
-std::string shown(const Json& value) {
-  if (value.is_string()) return printable(value.get_ref<const std::string&>(), 60);
-  if (value.is_array()) {
-    std::vector<std::string> items;
-    for (const auto& item : value) {
-      if (item.is_object())
-        return value.size() == 1 ? "1 entry" : fmt::format("{} entries", value.size());
-      items.push_back(shown(item));
-    }
-    return "[" + join(items, ", ") + "]";
-  }
-  return printable(canonical_text(value), 120);
-}
+constexpr int kForgetTries = 3;
 
 /// The facts of one service only, so that a flow may correct them as it sends keys.
 KeyFacts of_service(const KeyFacts& all, const ServiceId& id) {
@@ -55,96 +38,67 @@ KeyFacts of_service(const KeyFacts& all, const ServiceId& id) {
   return mine;
 }
 
-class Flow {
+bool is_release(const std::vector<Change>& changes) {
+  return !changes.empty() && changes.front().action == Action::Release;
+}
+
+Outcome outcome_of(const std::vector<Change>& changes) {
+  if (is_release(changes)) return Outcome::Released;
+  const bool adopts = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
+    return change.action == Action::Adopt;
+  });
+  return adopts ? Outcome::Adopted : Outcome::Updated;
+}
+
+bool is_tags_only(const std::vector<Change>& changes) {
+  return std::all_of(changes.begin(), changes.end(), [](const Change& change) {
+    return change.kind == Kind::Tag || change.action == Action::Adopt ||
+           change.action == Action::Release || change.field == "lifecycle.protect";
+  });
+}
+
+// The write may have been made, and how it came out is not known: only a read can tell.
+bool is_lost(const Error& error, arm::Reached reached) {
+  if (error.id == "Cancelled") return false;
+  return error.id == "LostAnswer" || error.id == "OperationTimeout" ||
+         (reached == arm::Reached::Done && error.id != "OperationFailed");
+}
+
+Error read_again(Error error) {
+  error.next = NextMove::ReadAgain;
+  return error;
+}
+
+class Convergence final : public Rounds {
  public:
-  Flow(const ServicePlan& plan,
-       const DesiredService* desired,
-       const KeyFacts& keys,
-       const Settings& settings,
-       Tools& tools,
-       const Stops& stops)
-      : plan_(plan),
+  Convergence(const ServicePlan& plan,
+              const DesiredService& desired,
+              const KeyFacts& keys,
+              const Settings& settings,
+              Tools& tools,
+              const Stops& stops)
+      : Rounds(plan, settings, tools, stops),
         desired_(desired),
         keys_(of_service(keys, plan.id)),
-        settings_(settings),
-        tools_(tools),
-        stops_(stops),
-        version_(settings.plan.capabilities.version),
-        current_(plan) {
-    finished_.id = plan.id;
-    finished_.id_scope = plan.id_scope;
+        current_(plan),
+        id_scope_(plan.id_scope),
+        exists_(plan.service_class != ServiceClass::Create) {
     for (const auto& change : plan.changes) {
       if (!change.held) planned_.insert(identity(change));
     }
-  }
-
-  Finished run() {
-    const auto begun = tools_.arm.clock().now();
-    for (int round = 1; !over_; ++round) {
-      if (stops_.drain.stop_requested()) {
-        end(Outcome::Interrupted,
-            give_up("Interrupted", "interrupted before the write", "run it again"));
-        break;
-      }
-      if (round > kMostRounds) {
-        conflict();
-        break;
-      }
-      finished_.attempts = static_cast<std::size_t>(round);
-      if (round > 1) {
-        const auto spread = kPause * (round - 1) * (1.0 + tools_.jitter());
-        tools_.arm.clock().sleep(std::chrono::duration_cast<Duration>(spread), stops_.drain);
-      }
-      if (plan_.service_class == ServiceClass::Delete) {
-        remove_round();
-      } else if (plan_.service_class == ServiceClass::Create && !exists_) {
-        create_round();
-      } else {
-        update_round();
-      }
-    }
-    finished_.took = std::chrono::duration_cast<Duration>(tools_.arm.clock().now() - begun);
-    return std::move(finished_);
+    tags_plan_ = is_tags_only(due_changes(plan));
   }
 
  private:
-  void step(std::string what) const {
-    if (tools_.step) tools_.step({plan_.id, std::move(what)});
+  void round() override { exists_ ? update() : create(); }
+
+  std::vector<std::string> still_differing() const override {
+    std::vector<std::string> fields;
+    for (const auto& change : due_changes(current_)) fields.push_back(subject_of(change));
+    return fields;
   }
 
-  void end(Outcome outcome) {
-    finished_.outcome = outcome;
-    over_ = true;
-  }
-  void end(Outcome outcome, Error error) {
-    finished_.errors.push_back(std::move(error));
-    end(outcome);
-  }
-
-  // What came in the way of a round: another round, or the end.
-  void stumble(const Error& error) {
-    if (error.id == "Cancelled" || error.id == "Interrupted")
-      return end(Outcome::Interrupted, error);
-    if (error.id == "KeysUnreadable") return end(Outcome::Blocked, error);
-    const bool again = error.next == NextMove::ReadAgain;
-    if (!again) return end(Outcome::Failed, error);
-    last_stumble_ = error;
-    if (error.id == "InTransition" || error.id == "OperationTimeout" || error.id == "LostAnswer")
-      settle();
-  }
-
-  // Azure is at work on the service: wait, within the time that one operation may take.
-  void settle() {
-    step("in transition, waiting");
-    const auto live =
-        tools_.arm.wait_until_settled(plan_.id, version_, settings_.timeout, stops_.abort);
-    if (live || live.error().id == "ServiceNotFound") return;
-    if (live.error().id == "InTransition") return end(Outcome::InTransition, live.error());
-    if (live.error().id == "Cancelled") return end(Outcome::Interrupted, live.error());
-    // Anything else shows itself in the next round's own read.
-  }
-
-  bool saved() const { return settings_.origin == Origin::Saved; }
+  // ---- judging ----
 
   bool due(const Change& change) const {
     if (saved() && !planned_.contains(identity(change))) return false;
@@ -158,6 +112,30 @@ class Flow {
                  std::back_inserter(out),
                  [&](const Change& change) { return due(change); });
     return out;
+  }
+
+  // The difference, made again. Policies as far as they were read just now.
+  void judge(LiveService live, const std::optional<std::vector<arm::PolicyWithKeys>>& policies) {
+    auto etag = live.etag;
+    if (policies) {
+      live.policies.entries.emplace();
+      for (const auto& policy : *policies) {
+        live.policies.entries->push_back(arm::without_keys(policy, tools_.digester));
+      }
+    }
+    current_ = plan::make_service(desired_, live, keys_, settings_.plan, tools_.arm.clock().wall());
+    current_.etag = std::move(etag);
+  }
+
+  bool is_forbidden() const {
+    return current_.service_class == ServiceClass::Blocked ||
+           current_.service_class == ServiceClass::Failed;
+  }
+
+  // The plan with only the changes that this flow may make.
+  ServicePlan restricted(ServicePlan plan) const {
+    std::erase_if(plan.changes, [&](const Change& change) { return !due(change); });
+    return plan;
   }
 
   Secrets secrets() {
@@ -176,6 +154,199 @@ class Flow {
             }};
   }
 
+  // ---- create ----
+
+  void create() {
+    auto create = to_create(current_, desired_, secrets());
+    if (!create) return stumble(create.error());
+    if (draining()) return;
+    step("creating");
+    auto reached = arm::Reached::Nothing;
+    const auto live = arm::create_service(tools_.arm, version_, *create, stops_.abort, &reached);
+    count_write(reached);
+    if (live) {
+      record(due_changes(current_), Outcome::Created);
+      exists_ = true;
+      id_scope_ = live->id_scope;
+      remember(*live);
+      return look_again(*live, {});
+    }
+    const auto& error = live.error();
+    if (error.id == "AlreadyExists") {
+      if (saved()) return out_of_date("the service exists by now");
+      exists_ = true;
+      return stumble(error);
+    }
+    const bool lost = is_lost(error, reached);
+    stumble(lost ? read_again(error) : error);
+    if (over_ || !lost) return;
+    // Ours or another's: the live state decides. Begun anew only if that says that nothing is
+    // there, and never after ARM had taken it.
+    const auto there = tools_.arm.get_service(plan_.id, version_, stops_.abort);
+    exists_ = there.has_value() || there.error().id != "ServiceNotFound";
+    if (exists_) {
+      pending_ = due_changes(current_);
+      pending_outcome_ = Outcome::Created;
+    } else if (reached == arm::Reached::Begun) {
+      end(Outcome::Failed, error);
+    }
+  }
+
+  // ---- update, adoption, release ----
+
+  void update() {
+    auto fresh = read();
+    if (!fresh) return stumble(fresh.error());
+    const auto& live = fresh->live;
+    if (arm::in_transition(live.state)) return settle();
+    if (!id_scope_.empty() && live.id_scope != id_scope_) return another_service(live);
+    id_scope_ = live.id_scope;
+    remember(live);
+
+    auto changes = due_changes(current_);
+    if (live.etag != current_.etag || !first_round()) {
+      if (saved() && live.etag != plan_.etag && pending_.empty() && !made_) {
+        return out_of_date("the service was written since the plan was made");
+      }
+      if (!fresh->policies && desired_.policies && !keys_denied_) {
+        with_keys_ = true;  // else what others did to the policies would not be seen
+        return;
+      }
+      judge(live, fresh->policies);
+      changes = due_changes(current_);
+      settle_pending(changes);
+      if (is_forbidden()) return forbidden();
+      if (current_.service_class == ServiceClass::Suspended) return end(Outcome::Suspended);
+      if (changes.empty()) return converged(current_);
+      if (saved() && live.etag != plan_.etag && !plan_.etag.text.empty()) {
+        return out_of_date("the service was written while the saved plan was applied");
+      }
+      if (contested(changes)) return;
+    }
+
+    auto write = is_release(changes)
+                     ? Result<arm::ServiceWrite>(to_release(live))
+                     : to_update(restricted(current_), desired_, live, planned_, secrets());
+    if (!write) return stumble(write.error());
+    if (write->empty()) return converged(current_);
+    if (!write->only_tags() && !fresh->policies) {
+      if (keys_denied_) return stumble(*keys_denied_);
+      with_keys_ = true;
+      current_.etag = {};
+      return;
+    }
+    if (!draining()) send(*std::move(fresh), *write, changes);
+  }
+
+  // Keys are read when a PUT is likely. Where they may not be read, tags alone can still go.
+  Result<arm::FreshService> read() {
+    const bool without = keys_denied_ || (tags_plan_ && first_round() && !with_keys_);
+    const auto need = without ? arm::Keys::NotNeeded : arm::Keys::Needed;
+    const std::optional<Etag> known =
+        current_.etag.text.empty() ? std::nullopt : std::optional(current_.etag);
+    auto fresh = arm::read_for_write(tools_.arm, plan_.id, version_, need, known, stops_.abort);
+    if (fresh || fresh.error().id != "KeysUnreadable" || !tags_plan_) return fresh;
+    keys_denied_ = fresh.error();
+    return arm::read_for_write(
+        tools_.arm, plan_.id, version_, arm::Keys::NotNeeded, known, stops_.abort);
+  }
+
+  void another_service(const LiveService& live) {
+    end(Outcome::Conflict,
+        give_up("Conflict",
+                fmt::format("idScope moved: {} stands here by now and not {}, which is another "
+                            "service of the same name; it is not written",
+                            live.id_scope.empty() ? "none" : printable(live.id_scope, 60),
+                            printable(id_scope_, 60)),
+                "find out who deleted the service and made another; the next plan judges that "
+                "one"));
+  }
+
+  void forbidden() {
+    take_problems(current_);
+    end(made_ ? Outcome::Conflict : Outcome::Blocked);
+  }
+
+  // A write whose answer was lost was made, as far as its changes are no longer due.
+  void settle_pending(const std::vector<Change>& due_now) {
+    std::set<std::string> open;
+    for (const auto& change : due_now) open.insert(identity(change));
+    std::vector<Change> made;
+    std::copy_if(pending_.begin(), pending_.end(), std::back_inserter(made), [&](const auto& one) {
+      return !open.contains(identity(one));
+    });
+    pending_.clear();
+    if (!made.empty()) record(made, pending_outcome_);
+  }
+
+  void send(arm::FreshService fresh,
+            const arm::ServiceWrite& write,
+            const std::vector<Change>& changes) {
+    step(changes.size() == 1 ? "updating (1 change)"
+                             : fmt::format("updating ({} changes)", changes.size()));
+    const auto stood_at = fresh.live.etag;
+    auto reached = arm::Reached::Nothing;
+    const auto outcome =
+        arm::write_service(tools_.arm, std::move(fresh), write, stops_.abort, &reached);
+    count_write(reached);
+    if (!outcome) {
+      current_.etag = {};
+      const auto& error = outcome.error();
+      if (is_lost(error, reached)) {
+        pending_ = changes;
+        pending_outcome_ = outcome_of(changes);
+        return stumble(read_again(error));
+      }
+      if (error.next == NextMove::ReadAgain) return stumble(error);
+      if (reached == arm::Reached::Begun && error.id != "Cancelled") return after_failure(error);
+      if (error.http_status == 400 && moved_since(stood_at)) {
+        // What was laid over the old document does not fit the new one: a hub that is gone by now.
+        return stumble(read_again(error));
+      }
+      return stumble(error);
+    }
+    finished_.window = std::max(finished_.window, outcome->window);
+    record(changes, outcome_of(changes));
+    remember(outcome->after);
+    for (const auto& field : outcome->moved.fields) finished_.moved.push_back(field);
+    for (const auto& tag : outcome->moved.foreign_tags) {
+      finished_.notices.push_back(printable(tag, 160) + " of others changed meanwhile");
+    }
+    look_again(outcome->after, outcome->moved.not_taken);
+  }
+
+  bool moved_since(const Etag& etag) {
+    const auto live = tools_.arm.get_service(plan_.id, version_, stops_.abort);
+    return live && live->etag != etag;
+  }
+
+  // Is what was just written there, and nothing else to do? `not_taken`: ours, and not as sent;
+  // policies among it, which only a round with keys can judge.
+  void look_again(const LiveService& after, const std::vector<std::string>& not_taken) {
+    if (after.id_scope != id_scope_) return another_service(after);
+    judge(after, std::nullopt);
+    const auto left = due_changes(current_);
+    if (is_forbidden()) return forbidden();
+    if (left.empty() && not_taken.empty()) {
+      // Of the plan's changes some may be held: they are said with the plan's own reasons.
+      auto said = plan_;
+      std::erase_if(said.changes, [&](const Change& change) { return !change.held; });
+      for (const auto& change : current_.changes) {
+        if (!change.held && !due(change)) said.changes.push_back(change);
+      }
+      return converged(said);
+    }
+    if (saved()) {
+      auto fields = not_taken;
+      for (const auto& change : left) fields.push_back(subject_of(change));
+      return second_writer(fields);
+    }
+    current_.etag = {};
+    contested(left);
+  }
+
+  // ---- the ends ----
+
   void note_left(const ServicePlan& plan) {
     for (const auto& change : plan.changes) {
       if (due(change)) continue;
@@ -189,354 +360,81 @@ class Flow {
     }
   }
 
+  void second_writer(const std::vector<std::string>& fields) {
+    end(Outcome::Conflict,
+        {NextMove::ReadAgain,
+         "Conflict",
+         "a second writer moved " + join(fields, ", ") + " during our write",
+         "see who else writes this service; the next plan shows what is live",
+         0,
+         {}});
+  }
+
   // Nothing is left to do: how did it come out?
   void converged(const ServicePlan& plan) {
     note_left(plan);
-    if (!finished_.moved.empty()) {
-      return end(Outcome::Conflict,
-                 {NextMove::ReadAgain,
-                  "Conflict",
-                  "a second writer moved " + join(finished_.moved, ", ") + " during our write",
-                  "see who else writes this service; the next plan shows what is live",
-                  0,
-                  {}});
-    }
+    if (!finished_.moved.empty()) return second_writer(finished_.moved);
     if (made_) return end(*made_);
     end(finished_.left.empty() ? Outcome::Unchanged : Outcome::Held);
-  }
-
-  void conflict() {
-    std::vector<std::string> fields = finished_.moved;
-    for (const auto& change : due_changes(current_)) fields.push_back(change.path);
-    const auto what = fields.empty() ? std::string("the service never held still")
-                                     : "after " + std::to_string(kMostRounds) +
-                                           " rounds these still differ: " + join(fields, ", ");
-    Error error{NextMove::ReadAgain, "Conflict", what, "see who else writes this service", 0, {}};
-    if (last_stumble_) {
-      error.what += "; last: " + last_stumble_->what;
-      error.request_id = last_stumble_->request_id;
-    }
-    end(Outcome::Conflict, std::move(error));
-  }
-
-  // Counts what was just written; true when something has been written so often that somebody must
-  // be putting it back.
-  bool contested(const std::vector<Change>& again) {
-    std::vector<std::string> fields;
-    for (const auto& change : again) {
-      if (written_[identity(change)] >= kContested) fields.push_back(change.path);
-    }
-    if (fields.empty()) return false;
-    end(Outcome::Contested,
-        {NextMove::WaitForOthers,
-         "Contested",
-         fmt::format("{} came back {} times after it was written", join(fields, ", "), kContested),
-         "find out who else writes it, or name it in lifecycle.ignore",
-         0,
-         {}});
-    return true;
-  }
-
-  void record(const std::vector<Change>& changes, Outcome outcome) {
-    for (const auto& change : changes) {
-      ++written_[identity(change)];
-      const auto line = describe(change);
-      if (std::find(finished_.done.begin(), finished_.done.end(), line) == finished_.done.end()) {
-        finished_.done.push_back(line);
-      }
-    }
-    if (!made_) made_ = outcome;
-  }
-
-  void remember(const LiveService& live) {
-    finished_.id_scope = live.id_scope;
-    finished_.device_host = live.device_host;
-    finished_.service_host = live.service_host;
-  }
-
-  // The difference, made again. Policies as far as they were read just now.
-  ServicePlan judge(LiveService live,
-                    const std::optional<std::vector<arm::PolicyWithKeys>>& policies,
-                    WallTime now) const {
-    if (policies) {
-      live.policies.entries.emplace();
-      for (const auto& policy : *policies) {
-        live.policies.entries->push_back(arm::without_keys(policy, tools_.digester));
-      }
-    }
-    return plan::make_service(*desired_, live, keys_, settings_.plan, now);
-  }
-
-  // ---- create ----
-
-  void create_round() {
-    auto create = to_create(current_, *desired_, secrets());
-    if (!create) return stumble(create.error());
-    step("creating");
-    ++finished_.writes;
-    const auto live = arm::create_service(tools_.arm, version_, *create, stops_.abort);
-    if (live) {
-      record(due_changes(current_), Outcome::Created);
-      remember(*live);
-      exists_ = true;
-      return look_again(*live);
-    }
-    const auto& error = live.error();
-    if (error.id == "AlreadyExists") --finished_.writes;  // nothing was sent
-    if (error.id == "AlreadyExists" || error.id == "LostAnswer" || error.id == "OperationTimeout") {
-      // Ours or another's: the live state decides. A create that was lost is begun anew only if the
-      // next look still says that nothing is there.
-      if (saved() && error.id == "AlreadyExists" && finished_.writes == 0) {
-        return end(Outcome::OutOfDate,
-                   give_up("OutOfDate", "the service exists by now", "make a new plan"));
-      }
-      stumble(error);
-      if (over_) return;
-      const auto there = tools_.arm.get_service(plan_.id, version_, stops_.abort);
-      exists_ = there.has_value() || there.error().id != "ServiceNotFound";
-      if (exists_ && error.id != "AlreadyExists") record(due_changes(current_), Outcome::Created);
-      return;
-    }
-    stumble(error);
-  }
-
-  // ---- update, adoption, release ----
-
-  void update_round() {
-    const bool first = finished_.attempts == 1;
-    auto changes = due_changes(current_);
-    const bool tags_only = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
-      return change.kind == Kind::Tag || change.action == Action::Adopt ||
-             change.action == Action::Release || change.field == "lifecycle.protect";
-    });
-    const auto need = tags_only && first ? arm::Keys::NotNeeded : arm::Keys::Needed;
-    const std::optional<Etag> known =
-        current_.etag.text.empty() ? std::nullopt : std::optional(current_.etag);
-    auto fresh = arm::read_for_write(tools_.arm, plan_.id, version_, need, known, stops_.abort);
-    if (!fresh) return stumble(fresh.error());
-    if (arm::in_transition(fresh->live.state)) {
-      return settle();
-    }
-    remember(fresh->live);
-
-    if (fresh->live.etag != current_.etag || !first) {
-      if (saved() && first) {
-        return end(
-            Outcome::OutOfDate,
-            give_up(
-                "OutOfDate", "the service was written since the plan was made", "make a new plan"));
-      }
-      current_ = judge(fresh->live, fresh->policies, tools_.arm.clock().wall());
-      current_.etag = fresh->live.etag;
-      if (current_.service_class == ServiceClass::Blocked ||
-          current_.service_class == ServiceClass::Failed) {
-        for (const auto& problem : current_.errors) {
-          finished_.errors.push_back(give_up(problem.id, problem.message, problem.remedy));
-        }
-        return end(Outcome::Blocked);
-      }
-      if (current_.service_class == ServiceClass::Suspended) return end(Outcome::Suspended);
-      changes = due_changes(current_);
-      if (changes.empty()) return converged(current_);
-      if (contested(changes)) return;
-    }
-
-    auto write = is_release(changes)
-                     ? Result<arm::ServiceWrite>(to_release(fresh->live))
-                     : to_update(restricted(current_), *desired_, fresh->live, planned_, secrets());
-    if (!write) return stumble(write.error());
-    if (write->empty()) return converged(current_);
-    if (!write->only_tags() && !fresh->policies) {
-      current_.etag = {};  // what was tags alone is more by now: read again, with the keys
-      return;
-    }
-    if (stops_.drain.stop_requested()) return;
-
-    step(changes.size() == 1 ? "updating (1 change)"
-                             : fmt::format("updating ({} changes)", changes.size()));
-    ++finished_.writes;
-    const auto before = fresh->live;
-    const auto outcome = arm::write_service(tools_.arm, std::move(*fresh), *write, stops_.abort);
-    if (!outcome) {
-      current_.etag = {};
-      if (is_failed_operation(outcome.error())) return after_failure(outcome.error());
-      return stumble(outcome.error());
-    }
-    finished_.window = std::max(finished_.window, outcome->window);
-    record(changes, outcome_of(changes));
-    remember(outcome->after);
-    for (const auto& field : outcome->moved.fields) finished_.moved.push_back(field);
-    for (const auto& tag : outcome->moved.foreign_tags) {
-      finished_.notices.push_back("the tag " + printable(tag, 80) + " of others changed meanwhile");
-    }
-    look_again(outcome->after);
-  }
-
-  // Is what was just written there, and nothing else to do?
-  void look_again(const LiveService& after) {
-    current_ = judge(after, std::nullopt, tools_.arm.clock().wall());
-    current_.etag = after.etag;
-    const auto left = due_changes(current_);
-    if (left.empty()) {
-      // Of the plan's changes some may be held: they are said with the plan's own reasons.
-      auto said = plan_;
-      std::erase_if(said.changes, [&](const Change& change) { return !change.held; });
-      for (const auto& change : current_.changes) {
-        if (!change.held && !due(change)) said.changes.push_back(change);
-      }
-      return converged(said);
-    }
-    current_.etag = {};
-    contested(left);
-  }
-
-  static bool is_failed_operation(const Error& error) {
-    return error.what.find("writing: ") == 0 && error.next != NextMove::ReadAgain &&
-           (error.id == "OperationFailed" || error.id == "HubNotFound");
   }
 
   // The operation ran and failed: what stuck? The fingerprints that went with it are not believed.
   void after_failure(const Error& error) {
     finished_.errors.push_back(error);
     settings_.plan.distrusted_keys.insert(plan_.id.key());
-    const auto fresh = arm::read_for_write(
-        tools_.arm, plan_.id, version_, arm::Keys::NotNeeded, std::nullopt, stops_.abort);
-    if (fresh && !arm::in_transition(fresh->live.state)) {
-      auto book = read_bookkeeping(fresh->live.tags);
-      const auto known = book.fingerprints.size();
-      for (const auto& host : sent_) book.fingerprints.erase(host);
-      const auto stuck = judge(fresh->live, std::nullopt, tools_.arm.clock().wall());
-      for (const auto& change : stuck.changes) {
-        if (!change.held) finished_.left.push_back(describe(change) + ": the operation failed");
+    const auto live =
+        tools_.arm.wait_until_settled(plan_.id, version_, settings_.timeout, stops_.abort);
+    if (live) {
+      judge(*live, std::nullopt);
+      for (const auto& change : due_changes(current_)) {
+        finished_.left.push_back(describe(change) + ": the operation failed");
       }
-      if (book.fingerprints.size() != known) {
-        // Else the next pass would take the key for sent.
-        arm::ServiceWrite forget;
-        const auto tags = bookkeeping_tags(book);
-        for (const auto& [name, value] : tags) forget.tags_set[name] = value;
-        for (const auto& [name, value] : fresh->live.tags) {
-          if (is_bookkeeping_tag(name) && !tags.contains(name)) forget.tags_removed.push_back(name);
-        }
-        ++finished_.writes;
-        if (const auto forgotten = arm::write_service(tools_.arm, *fresh, forget, stops_.abort);
-            !forgotten) {
-          finished_.errors.push_back(
-              in_context("forgetting the fingerprints of keys that may not have been taken",
-                         forgotten.error()));
-        }
-      }
+      forget_fingerprints();
     }
     end(Outcome::Failed);
   }
 
-  static bool is_release(const std::vector<Change>& changes) {
-    return !changes.empty() && changes.front().action == Action::Release;
-  }
-
-  static Outcome outcome_of(const std::vector<Change>& changes) {
-    if (is_release(changes)) return Outcome::Released;
-    const bool adopts = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
-      return change.action == Action::Adopt;
-    });
-    return adopts ? Outcome::Adopted : Outcome::Updated;
-  }
-
-  // The plan with only the changes that this flow may make.
-  ServicePlan restricted(ServicePlan plan) const {
-    std::erase_if(plan.changes, [&](const Change& change) { return !due(change); });
-    return plan;
-  }
-
-  // ---- delete ----
-
-  void remove_round() {
-    const auto live = tools_.arm.get_service(plan_.id, version_, stops_.abort);
-    if (!live) {
-      if (live.error().id == "ServiceNotFound") {
-        if (finished_.writes > 0) record(plan_.changes, Outcome::Deleted);
-        return converged(ServicePlan{});
-      }
-      return stumble(live.error());
+  // Else the next pass would take the keys for sent.
+  void forget_fingerprints() {
+    std::optional<Error> last;
+    for (int number = 0; number < kForgetTries; ++number) {
+      auto fresh = arm::read_for_write(
+          tools_.arm, plan_.id, version_, arm::Keys::NotNeeded, std::nullopt, stops_.abort);
+      if (!fresh || fresh->live.id_scope != id_scope_) return;
+      auto book = read_bookkeeping(fresh->live.tags);
+      const auto known = book.fingerprints.size();
+      for (const auto& host : sent_) book.fingerprints.erase(host);
+      if (book.fingerprints.size() == known) return;
+      const auto forget = to_bookkeeping(book, fresh->live);
+      auto reached = arm::Reached::Nothing;
+      const auto forgotten =
+          arm::write_service(tools_.arm, *std::move(fresh), forget, stops_.abort, &reached);
+      count_write(reached);
+      if (forgotten) return;
+      last = forgotten.error();
+      if (last->next != NextMove::ReadAgain) break;
+      settle();
+      if (over_) break;
     }
-    if (arm::in_transition(live->state) && live->state != "Deleting") return settle();
-    if (live->etag != plan_.etag) {
-      if (saved() && finished_.writes == 0) {
-        return end(
-            Outcome::OutOfDate,
-            give_up(
-                "OutOfDate", "the service was written since the plan was made", "make a new plan"));
-      }
-      // Written since the plan: it may be another service of the same name, or protected by now.
-      if (const auto refusal = no_longer_to_go(*live); !refusal.empty()) {
-        return end(Outcome::Blocked, give_up("MovedBeforeDelete", refusal, "make a new plan"));
-      }
-    }
-    if (stops_.drain.stop_requested()) return;
-    step("deleting");
-    ++finished_.writes;
-    const auto removed = arm::remove_service(
-        tools_.arm, plan_.id, version_, {live->etag, live->id_scope}, stops_.abort);
-    if (!removed) return stumble(removed.error());
-    record(plan_.changes, Outcome::Deleted);
-    end(Outcome::Deleted);
+    finished_.errors.push_back(
+        in_context("forgetting the fingerprints of keys that may not have been taken", *last));
   }
 
-  std::string no_longer_to_go(const LiveService& live) const {
-    if (live.id_scope != plan_.id_scope) {
-      return fmt::format(
-          "its id scope is {} by now, the plan was to delete {}", live.id_scope, plan_.id_scope);
-    }
-    const auto book = read_bookkeeping(live.tags);
-    if (book.protect) return "it is protected by now";
-    const bool prune = desired_ == nullptr;
-    if (book.owner != settings_.plan.owner && (prune || book.owner.has_value())) {
-      return "its owner tag says \"" + printable(book.owner.value_or(""), 60) + "\" by now";
-    }
-    return {};
-  }
-
-  const ServicePlan& plan_;
-  const DesiredService* desired_;
+  const DesiredService& desired_;
   KeyFacts keys_;
-  Settings settings_;
-  Tools& tools_;
-  const Stops& stops_;
-  const std::string version_;
-  ServicePlan current_;  // the plan, or the difference as it was last made
+  ServicePlan current_;   // the plan, or the difference as it was last made
+  std::string id_scope_;  // of the service that is meant
   std::set<std::string> planned_;
-  std::set<std::string> sent_;  // host digests of the connection strings that were sent
-  std::map<std::string, int> written_;
-  std::optional<Outcome> made_;
-  std::optional<Error> last_stumble_;
-  bool exists_ = false;
-  bool over_ = false;
-  Finished finished_;
+  std::set<std::string> sent_;   // host digests of the connection strings that were sent
+  std::vector<Change> pending_;  // sent, and the answer was lost
+  Outcome pending_outcome_ = Outcome::Updated;
+  bool exists_;
+  bool tags_plan_ = false;  // the plan needs no PUT
+  bool with_keys_ = false;  // a round found that tags alone will not do
+  std::optional<Error> keys_denied_;
 };
 
 }  // namespace
-
-std::string describe(const Change& change) {
-  const auto what = change.path.empty()
-                        ? std::string(word(change.kind)) + " " + printable(change.name, 80)
-                        : printable(change.path, 160);
-  if (change.secret) return "~ " + what + " (secret, changed)";
-  switch (change.action) {
-    case Action::Create:
-      return "+ " + what + (change.after.is_string() ? " " + shown(change.after) : "");
-    case Action::Delete:
-      return "- " + what;
-    case Action::Adopt:
-      return "= " + what + " adopted";
-    case Action::Release:
-      return "= " + what + " released";
-    case Action::Rotate:
-    case Action::Verify:
-      return "↻ " + what;
-    case Action::Update:
-      break;
-  }
-  return fmt::format("~ {} {} → {}", what, shown(change.before), shown(change.after));
-}
 
 Finished run_service(const ServicePlan& plan,
                      const DesiredService* desired,
@@ -544,7 +442,10 @@ Finished run_service(const ServicePlan& plan,
                      const Settings& settings,
                      Tools& tools,
                      const Stops& stops) {
-  return Flow(plan, desired, keys, settings, tools, stops).run();
+  if (plan.service_class == ServiceClass::Delete || desired == nullptr) {
+    return run_removal(plan, desired, settings, tools, stops);
+  }
+  return Convergence(plan, *desired, keys, settings, tools, stops).run();
 }
 
 }  // namespace dps::apply

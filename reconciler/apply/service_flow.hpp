@@ -13,14 +13,15 @@ namespace dps::apply {
 /// back), the difference is made again from what is live. Then only removals that the plan had are
 /// made: others were not judged by the guards and are left for the next pass. At most 5 rounds,
 /// then `Conflict`; a change made three times that comes back is `Contested`.
+///
+/// A service whose id scope is not the plan's is another service of the same name: nothing is
+/// written, `Conflict`. A saved plan is not made again: what moved before its write is `OutOfDate`,
+/// what moved after it is `Conflict`.
 Finished run_service(const plan::ServicePlan& plan,
                      const DesiredService* desired,
                      const KeyFacts& keys,
                      const Settings& settings,
                      Tools& tools,
                      const Stops& stops);
-
-/// "~ linkedHubs[h].allocationWeight 1 → 0", "+ tags["env"] prod": one line, no secret.
-std::string describe(const plan::Change& change);
 
 }  // namespace dps::apply

@@ -251,10 +251,14 @@ Result<arm::ServiceCreate> to_create(const plan::ServicePlan& plan,
   return create;
 }
 
-arm::ServiceWrite to_release(const LiveService& live) {
+arm::ServiceWrite to_bookkeeping(const Bookkeeping& book, const LiveService& live) {
   arm::ServiceWrite write;
-  lay_bookkeeping(write, Bookkeeping{}, live.tags);
+  lay_bookkeeping(write, book, live.tags);
   return write;
+}
+
+arm::ServiceWrite to_release(const LiveService& live) {
+  return to_bookkeeping(Bookkeeping{}, live);
 }
 
 }  // namespace dps::apply

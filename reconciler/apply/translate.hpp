@@ -9,6 +9,7 @@
 
 #include "reconciler/arm/write_request.hpp"
 #include "reconciler/base/result.hpp"
+#include "reconciler/model/bookkeeping.hpp"
 #include "reconciler/model/connection_string.hpp"
 #include "reconciler/model/desired_service.hpp"
 #include "reconciler/model/live_service.hpp"
@@ -41,6 +42,9 @@ Result<arm::ServiceWrite> to_update(const plan::ServicePlan& plan,
 Result<arm::ServiceCreate> to_create(const plan::ServicePlan& plan,
                                      const DesiredService& desired,
                                      const Secrets& secrets);
+
+/// The live bookkeeping tags made those of `book`, nothing else.
+arm::ServiceWrite to_bookkeeping(const Bookkeeping& book, const LiveService& live);
 
 /// Our bookkeeping tags off, nothing else.
 arm::ServiceWrite to_release(const LiveService& live);
