@@ -83,7 +83,6 @@ class Lab::Wired {
   arm::ClientMemory memory;
   std::unique_ptr<arm::Client> client;
   std::unique_ptr<manifest::SystemSecretSource> secrets;
-  KeyDigester digester = random_digester();
 };
 
 std::string service_path(const std::string& name, const std::string& group) {
@@ -202,6 +201,7 @@ manifest::Loaded Lab::load() {
   manifest::LoadOptions options;
   options.roots = {"/manifests"};
   options.now = clock_->wall();
+  options.allow_empty = allow_empty;
   options.environment = [this](const std::string& name) -> std::optional<std::string> {
     const auto found = variables_.find(name);
     return found == variables_.end() ? std::nullopt : std::optional(found->second);
@@ -217,7 +217,7 @@ controller::Look Lab::look() {
   const auto loaded = load();
   Wired wired(*this);
   manifest::MemoryFiles files(contents_);
-  controller::World world{files, *wired.client, *wired.secrets, *clock_, wired.digester};
+  controller::World world{files, *wired.client, *wired.secrets, *clock_, digester_};
   controller::Scope scope;
   scope.settings = settings;
   scope.read = read;
@@ -240,7 +240,7 @@ Report Lab::apply(const controller::Look& look, apply::Origin origin) {
   apply_settings.plan = settings;
   apply_settings.origin = origin;
   apply_settings.concurrency = read.concurrency;
-  apply::Tools tools{*wired.client, secrets, wired.digester, [] { return 0.5; }, on_step, {}};
+  apply::Tools tools{*wired.client, secrets, digester_, [] { return 0.5; }, on_step, {}};
   return apply::execute(look.plan, loaded.desired, look.keys, apply_settings, tools, {});
 }
 

@@ -73,6 +73,7 @@ class Lab {
   plan::Settings settings;
   arm::ReadOptions read;
   std::vector<manifest::Selector> select;
+  bool allow_empty = false;
   /// What apply calls while it works: a place for a second writer. May be empty.
   std::function<void(const apply::Step&)> on_step;
 
@@ -96,6 +97,8 @@ class Lab {
   std::map<std::string, std::string> contents_;
   std::map<std::string, std::string> variables_;
   std::uint64_t first_request_ = 0;
+  /// One for all passes: a Look is applied by the process that looked.
+  KeyDigester digester_ = random_digester();
 };
 
 /// Every change of a plan as "update LinkedHub hub-1… allocationWeight (drift)", held ones with
