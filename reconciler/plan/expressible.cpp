@@ -72,6 +72,9 @@ void judge_expressible(const Subject& subject, Findings& out) {
       equal_ignoring_case(*live.public_network_access, "Disabled")) {
     cannot(subject, out, "the service has public network access disabled", unpin);
   }
+  if (!can.public_network_access && live.private_endpoints) {
+    cannot(subject, out, "the service has private endpoint connections", unpin);
+  }
   if (!can.data_residency && live.data_residency.value_or(false)) {
     cannot(subject, out, "the service keeps its data in its region (dataResidency)", unpin);
   }

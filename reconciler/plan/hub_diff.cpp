@@ -117,6 +117,12 @@ void compare_key(const Subject& subject,
     out.warning(problem.id, problem.what + "; the stored key stays", problem.remedy);
     return;
   }
+  if (fact != nullptr && fact->digest.empty() && !asked && !distrusted) {
+    // Not asked for (--key-check never): nothing is known of it, so nothing differs.
+    auto path = entry_path(kList, live.host_name, "credential");
+    if (!subject.ignores(path)) out.unseen.push_back(std::move(path));
+    return;
+  }
   const auto known = subject.bookkeeping.fingerprints.find(host_digest(live.host_name));
   const bool recorded = known != subject.bookkeeping.fingerprints.end();
   if (!asked && !distrusted && recorded && known->second == fact->digest) return;
