@@ -57,8 +57,8 @@ http::Request Client::request(http::Method method, std::string url) const {
   return request;
 }
 
-http::Answer Client::send(http::Request request, std::stop_token stop) {
-  auto answer = exchange_.send(request, std::move(stop));
+http::Answer Client::send(http::Request request, const std::stop_token& stop) {
+  auto answer = exchange_.send(request, stop);
   wipe(request.body);
   if (answer) {
     if (const auto told = parse_rfc1123(answer->header("date"))) {
@@ -68,7 +68,7 @@ http::Answer Client::send(http::Request request, std::stop_token stop) {
   return answer;
 }
 
-Result<http::Response> Client::get(std::string url, std::stop_token stop) {
+Result<http::Response> Client::get(std::string url, const std::stop_token& stop) {
   return accepted(send(request(http::Method::Get, std::move(url)), stop));
 }
 
@@ -76,7 +76,7 @@ Result<Client::Versioned> Client::get_versioned(
     const std::function<std::string(std::string_view)>& url,
     std::string_view version,
     http::Method method,
-    std::stop_token stop) {
+    const std::stop_token& stop) {
   for (;;) {
     const auto asked = version.empty() ? memory_.read_version() : std::string(version);
     auto answer = send(request(method, url(asked)), stop);
@@ -100,7 +100,7 @@ Result<void> Client::each_page(
     std::string_view version,
     http::Method first,
     const std::function<Result<void>(const Json&, std::string_view)>& take,
-    std::stop_token stop) {
+    const std::stop_token& stop) {
   auto page = get_versioned(url, version, first, stop);
   if (!page) return fail(page.error());
   std::set<std::string> followed;
@@ -124,7 +124,7 @@ Result<void> Client::each_page(
 }
 
 Result<std::vector<LiveService>> Client::services(
-    const std::function<std::string(std::string_view)>& url, std::stop_token stop) {
+    const std::function<std::string(std::string_view)>& url, const std::stop_token& stop) {
   std::vector<LiveService> out;
   const auto take = [&](const Json& entry, std::string_view version) -> Result<void> {
     auto live = decode_service(entry, version);
@@ -139,7 +139,7 @@ Result<std::vector<LiveService>> Client::services(
 }
 
 Result<std::vector<LiveService>> Client::list_services(const std::string& subscription,
-                                                       std::stop_token stop) {
+                                                       const std::stop_token& stop) {
   return services(
       [&](std::string_view version) {
         return services_url(settings_.cloud, subscription, version);
@@ -149,7 +149,7 @@ Result<std::vector<LiveService>> Client::list_services(const std::string& subscr
 
 Result<std::vector<LiveService>> Client::list_services_of_group(const std::string& subscription,
                                                                 const std::string& group,
-                                                                std::stop_token stop) {
+                                                                const std::stop_token& stop) {
   return services(
       [&](std::string_view version) {
         return services_url(settings_.cloud, subscription, group, version);
@@ -159,7 +159,7 @@ Result<std::vector<LiveService>> Client::list_services_of_group(const std::strin
 
 Result<LiveService> Client::get_service(const ServiceId& id,
                                         std::string_view version,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   auto answer =
       get_versioned([&](std::string_view asked) { return service_url(settings_.cloud, id, asked); },
                     version,
@@ -173,7 +173,7 @@ Result<LiveService> Client::get_service(const ServiceId& id,
 
 Result<std::vector<PolicyWithKeys>> Client::list_keys(const ServiceId& id,
                                                       std::string_view version,
-                                                      std::stop_token stop) {
+                                                      const std::stop_token& stop) {
   std::vector<PolicyWithKeys> out;
   const auto take = [&](const Json& entry, std::string_view) -> Result<void> {
     out.push_back(decode_policy(entry));
@@ -190,7 +190,7 @@ Result<std::vector<PolicyWithKeys>> Client::list_keys(const ServiceId& id,
 }
 
 Result<std::vector<LiveCertificate>> Client::list_certificates(const ServiceId& id,
-                                                               std::stop_token stop) {
+                                                               const std::stop_token& stop) {
   std::vector<LiveCertificate> out;
   const auto take = [&](const Json& entry, std::string_view) -> Result<void> {
     out.push_back(decode_certificate(entry));
@@ -205,7 +205,8 @@ Result<std::vector<LiveCertificate>> Client::list_certificates(const ServiceId& 
   return out;
 }
 
-Result<std::vector<std::string>> Client::list_skus(const ServiceId& id, std::stop_token stop) {
+Result<std::vector<std::string>> Client::list_skus(const ServiceId& id,
+                                                   const std::stop_token& stop) {
   std::vector<std::string> out;
   const auto take = [&](const Json& entry, std::string_view) -> Result<void> {
     out.push_back(text_member(entry, "name"));
@@ -220,7 +221,8 @@ Result<std::vector<std::string>> Client::list_skus(const ServiceId& id, std::sto
   return out;
 }
 
-Result<PolicyWithKeys> Client::hub_keys(const HubKeyReference& reference, std::stop_token stop) {
+Result<PolicyWithKeys> Client::hub_keys(const HubKeyReference& reference,
+                                        const std::stop_token& stop) {
   auto response =
       accepted(send(request(http::Method::Post, hub_keys_url(settings_.cloud, reference)), stop));
   if (!response) {
@@ -247,7 +249,7 @@ Result<PolicyWithKeys> Client::hub_keys(const HubKeyReference& reference, std::s
 
 Result<NameAnswer> Client::check_name(const std::string& subscription,
                                       const std::string& name,
-                                      std::stop_token stop) {
+                                      const std::stop_token& stop) {
   for (;;) {
     const auto version = memory_.read_version();
     auto asked =
@@ -272,7 +274,7 @@ Result<NameAnswer> Client::check_name(const std::string& subscription,
 
 Result<void> Client::get_resource_group(const std::string& subscription,
                                         const std::string& group,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   const auto response = get(group_url(settings_.cloud, subscription, group), stop);
   if (!response) return fail(response.error());
   return {};

@@ -54,56 +54,57 @@ class Client {
   /// All pages. A nextLink to another host is refused ("ForeignHost"); one that was followed
   /// already, or more than 10,000 of them, is "BadAnswer".
   Result<std::vector<LiveService>> list_services(const std::string& subscription,
-                                                 std::stop_token stop);
+                                                 const std::stop_token& stop);
   Result<std::vector<LiveService>> list_services_of_group(const std::string& subscription,
                                                           const std::string& group,
-                                                          std::stop_token stop);
+                                                          const std::stop_token& stop);
   Result<LiveService> get_service(const ServiceId& id,
                                   std::string_view version,
-                                  std::stop_token stop);
+                                  const std::stop_token& stop);
   Result<std::vector<PolicyWithKeys>> list_keys(const ServiceId& id,
                                                 std::string_view version,
-                                                std::stop_token stop);
-  Result<std::vector<LiveCertificate>> list_certificates(const ServiceId& id, std::stop_token stop);
+                                                const std::stop_token& stop);
+  Result<std::vector<LiveCertificate>> list_certificates(const ServiceId& id,
+                                                         const std::stop_token& stop);
   /// The names of the SKUs that the service may have.
-  Result<std::vector<std::string>> list_skus(const ServiceId& id, std::stop_token stop);
+  Result<std::vector<std::string>> list_skus(const ServiceId& id, const std::stop_token& stop);
 
   /// Both keys of one policy of an IoT hub. 404 is "HubNotFound" whatever ARM's code.
-  Result<PolicyWithKeys> hub_keys(const HubKeyReference& reference, std::stop_token stop);
+  Result<PolicyWithKeys> hub_keys(const HubKeyReference& reference, const std::stop_token& stop);
   Result<NameAnswer> check_name(const std::string& subscription,
                                 const std::string& name,
-                                std::stop_token stop);
+                                const std::stop_token& stop);
   [[nodiscard]] Result<void> get_resource_group(const std::string& subscription,
                                                 const std::string& group,
-                                                std::stop_token stop);
+                                                const std::stop_token& stop);
 
   /// `body` is JSON text with keys in it. With an etag it is sent as If-Match.
   Result<Operation> put_service(const ServiceId& id,
                                 std::string_view version,
                                 const Secret& body,
                                 const std::optional<Etag>& if_match,
-                                std::stop_token stop);
+                                const std::stop_token& stop);
   /// `tags` becomes all of its tags.
   Result<Operation> patch_tags(const ServiceId& id,
                                std::string_view version,
                                const Tags& tags,
                                const std::optional<Etag>& if_match,
-                               std::stop_token stop);
+                               const std::stop_token& stop);
   /// A service that is not there is a DELETE that succeeded.
   Result<Operation> delete_service(const ServiceId& id,
                                    std::string_view version,
                                    const std::optional<Etag>& if_match,
-                                   std::stop_token stop);
+                                   const std::stop_token& stop);
 
   /// Polls until the operation ends. Errors: what it failed with ("OperationFailed", "HubNotFound",
   /// …); ReadAgain "OperationTimeout"; GiveUp "Cancelled".
-  [[nodiscard]] Result<void> follow(const Operation& operation, std::stop_token stop);
+  [[nodiscard]] Result<void> follow(const Operation& operation, const std::stop_token& stop);
   /// Polls the state until Azure is no longer at work on it; a service that goes meanwhile is
   /// "ServiceNotFound". ReadAgain "InTransition" after `timeout`.
   Result<LiveService> wait_until_settled(const ServiceId& id,
                                          std::string_view version,
                                          Duration timeout,
-                                         std::stop_token stop);
+                                         const std::stop_token& stop);
 
   Clock& clock() const { return clock_; }
   ClientMemory& memory() const { return memory_; }
@@ -112,26 +113,26 @@ class Client {
  private:
   struct Versioned;
   http::Request request(http::Method method, std::string url) const;
-  http::Answer send(http::Request request, std::stop_token stop);
-  Result<http::Response> get(std::string url, std::stop_token stop);
+  http::Answer send(http::Request request, const std::stop_token& stop);
+  Result<http::Response> get(std::string url, const std::stop_token& stop);
   Result<Versioned> get_versioned(const std::function<std::string(std::string_view)>& url,
                                   std::string_view version,
                                   http::Method method,
-                                  std::stop_token stop);
+                                  const std::stop_token& stop);
   [[nodiscard]] Result<void> each_page(
       const std::function<std::string(std::string_view)>& url,
       std::string_view version,
       http::Method first,
       const std::function<Result<void>(const Json&, std::string_view)>& take,
-      std::stop_token stop);
+      const std::stop_token& stop);
   Result<std::vector<LiveService>> services(const std::function<std::string(std::string_view)>& url,
-                                            std::stop_token stop);
+                                            const std::stop_token& stop);
   Result<Operation> begin(Deed deed,
                           const ServiceId& id,
                           std::string_view version,
                           http::Request request,
-                          std::stop_token stop);
-  Progress look(const Operation& operation, int number, std::stop_token stop);
+                          const std::stop_token& stop);
+  Progress look(const Operation& operation, int number, const std::stop_token& stop);
 
   http::Exchange& exchange_;
   Clock& clock_;

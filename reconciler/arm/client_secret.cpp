@@ -93,7 +93,7 @@ class ClientSecretFetcher final : public TokenFetcher {
   }
 
  private:
-  http::Answer send(std::stop_token stop) {
+  http::Answer send(const std::stop_token& stop) {
     http::Request request;
     request.method = http::Method::Post;
     request.url = url_;

@@ -32,7 +32,7 @@ Result<Operation> Client::begin(Deed deed,
                                 const ServiceId& id,
                                 std::string_view version,
                                 http::Request request,
-                                std::stop_token stop) {
+                                const std::stop_token& stop) {
   auto answer = send(std::move(request), stop);
   if (deed == Deed::Delete && answer && answer->status == 404) {
     const auto error = to_error(*answer);
@@ -50,7 +50,7 @@ Result<Operation> Client::put_service(const ServiceId& id,
                                       std::string_view version,
                                       const Secret& body,
                                       const std::optional<Etag>& if_match,
-                                      std::stop_token stop) {
+                                      const std::stop_token& stop) {
   auto put = request(http::Method::Put, service_url(settings_.cloud, id, version));
   put.headers.emplace("content-type", "application/json");
   guard(put, if_match);
@@ -62,7 +62,7 @@ Result<Operation> Client::patch_tags(const ServiceId& id,
                                      std::string_view version,
                                      const Tags& tags,
                                      const std::optional<Etag>& if_match,
-                                     std::stop_token stop) {
+                                     const std::stop_token& stop) {
   auto patch = request(http::Method::Patch, service_url(settings_.cloud, id, version));
   patch.headers.emplace("content-type", "application/json");
   guard(patch, if_match);
@@ -75,20 +75,20 @@ Result<Operation> Client::patch_tags(const ServiceId& id,
 Result<Operation> Client::delete_service(const ServiceId& id,
                                          std::string_view version,
                                          const std::optional<Etag>& if_match,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
   auto removal = request(http::Method::Delete, service_url(settings_.cloud, id, version));
   guard(removal, if_match);
   return begin(Deed::Delete, id, version, std::move(removal), stop);
 }
 
-Progress Client::look(const Operation& operation, int number, std::stop_token stop) {
+Progress Client::look(const Operation& operation, int number, const std::stop_token& stop) {
   auto answer = send(
       request(http::Method::Get, service_url(settings_.cloud, operation.id, operation.version)),
       stop);
   return seen(operation.deed, answer, number, clock_.wall());
 }
 
-Result<void> Client::follow(const Operation& operation, std::stop_token stop) {
+Result<void> Client::follow(const Operation& operation, const std::stop_token& stop) {
   const auto deadline = clock_.now() + settings_.operation_timeout;
   auto progress = operation.progress;
   Running asking;  // whom we ask when a look at the state has said "still at it"
@@ -148,7 +148,7 @@ Result<void> Client::follow(const Operation& operation, std::stop_token stop) {
 Result<LiveService> Client::wait_until_settled(const ServiceId& id,
                                                std::string_view version,
                                                Duration timeout,
-                                               std::stop_token stop) {
+                                               const std::stop_token& stop) {
   const auto deadline = clock_.now() + timeout;
   for (int number = 1;; ++number) {
     auto live = get_service(id, version, stop);

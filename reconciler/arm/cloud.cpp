@@ -40,7 +40,7 @@ std::string versioned(std::string url, std::string_view version) {
 }  // namespace
 
 Result<Cloud> cloud_named(std::string_view name) {
-  static const std::array<Cloud, 3> kClouds = {{
+  static const std::array<Cloud, 3> clouds = {{
       {"public",
        "https://management.azure.com",
        "https://login.microsoftonline.com",
@@ -54,7 +54,7 @@ Result<Cloud> cloud_named(std::string_view name) {
        "https://login.chinacloudapi.cn",
        "https://management.chinacloudapi.cn"},
   }};
-  for (const auto& cloud : kClouds) {
+  for (const auto& cloud : clouds) {
     if (cloud.name == name) return cloud;
   }
   return fail(give_up("BadCloud",

@@ -125,13 +125,13 @@ void StaticToken::reject(std::uint64_t /*generation*/) {
 }
 
 const std::vector<std::string>& credential_kinds() {
-  static const std::vector<std::string> kKinds = {"workload-identity",
-                                                  "managed-identity",
-                                                  "client-secret",
-                                                  "client-certificate",
-                                                  "azure-cli",
-                                                  "token"};
-  return kKinds;
+  static const std::vector<std::string> kinds_in_order = {"workload-identity",
+                                                          "managed-identity",
+                                                          "client-secret",
+                                                          "client-certificate",
+                                                          "azure-cli",
+                                                          "token"};
+  return kinds_in_order;
 }
 
 namespace {

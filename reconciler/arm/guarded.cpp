@@ -8,7 +8,7 @@ Result<Operation> send_guarded(
     std::string_view version,
     const Etag& etag,
     const std::function<Result<Operation>(const std::optional<Etag>&)>& send,
-    std::stop_token stop) {
+    const std::stop_token& stop) {
   for (int refusals = 0;;) {
     const bool with_header = client.memory().takes_if_match() && !etag.text.empty();
     auto operation = send(with_header ? std::optional(etag) : std::nullopt);

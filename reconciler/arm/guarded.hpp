@@ -17,6 +17,6 @@ Result<Operation> send_guarded(
     std::string_view version,
     const Etag& etag,
     const std::function<Result<Operation>(const std::optional<Etag>&)>& send,
-    std::stop_token stop);
+    const std::stop_token& stop);
 
 }  // namespace dps::arm

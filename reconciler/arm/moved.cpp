@@ -1,5 +1,7 @@
 #include "reconciler/arm/moved.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -182,7 +184,7 @@ class Comparison {
     if (expected == nullptr || after == nullptr) return;
     for (const auto& [name, value] : expected->items()) {
       if (!one_of(name, kKnown) && !value.is_null() && member(*after, name) != value) {
-        moved_.fields.push_back(path + "." + name);
+        moved_.fields.push_back(fmt::format("{}.{}", path, name));
       }
     }
   }

@@ -11,7 +11,9 @@ bool is_denied(const Error& error) {
          error.id == "RequestDisallowedByPolicy";
 }
 
-PreflightResult look_before_create(const ServiceId& id, Client& client, std::stop_token stop) {
+PreflightResult look_before_create(const ServiceId& id,
+                                   Client& client,
+                                   const std::stop_token& stop) {
   PreflightResult out;
   const auto take = [&](Error error, std::string scope) {
     if (is_denied(error)) {

@@ -16,7 +16,9 @@ struct PreflightResult {
 
 /// Looks whether the resource group is there and whether the name is free; of a service that a GET
 /// said is missing. What cannot be seen (403, a lock) is `unseen`; other failures are problems.
-PreflightResult look_before_create(const ServiceId& id, Client& client, std::stop_token stop);
+PreflightResult look_before_create(const ServiceId& id,
+                                   Client& client,
+                                   const std::stop_token& stop);
 
 /// Is the error that of a request that is denied or locked, and so only "could not see"?
 bool is_denied(const Error& error);

@@ -56,12 +56,8 @@ class Reading {
           const ReadOptions& options,
           Client& client,
           const KeyDigester& digester,
-          std::stop_token stop)
-      : desired_(desired),
-        options_(options),
-        client_(client),
-        digester_(digester),
-        stop_(std::move(stop)) {}
+          const std::stop_token& stop)
+      : desired_(desired), options_(options), client_(client), digester_(digester), stop_(stop) {}
 
   LiveState run() {
     std::map<std::string, std::vector<const DesiredService*>, LessIgnoringCase> subscriptions;
@@ -72,12 +68,12 @@ class Reading {
       TaskPool pool(options_.concurrency);
       pool_ = &pool;
       // The lists first: their chains of pages are what lasts longest.
-      for (const auto& [subscription, services] : subscriptions) {
-        pool.add([this, &subscription, &services] { list(subscription, services); });
+      for (const auto& one : subscriptions) {
+        pool.add([this, &one] { list(one.first, one.second); });
       }
-      for (const auto& [id, service] : desired_.services) {
-        if (wants_certificates(service)) {
-          pool.add([this, &service] { list_certificates(service); });
+      for (const auto& one : desired_.services) {
+        if (wants_certificates(one.second)) {
+          pool.add([this, &one] { list_certificates(one.second); });
         }
       }
       pool.wait();
@@ -262,15 +258,15 @@ LiveState read_live(const DesiredState& desired,
                     const ReadOptions& options,
                     Client& client,
                     const KeyDigester& digester,
-                    std::stop_token stop) {
-  return Reading(desired, options, client, digester, std::move(stop)).run();
+                    const std::stop_token& stop) {
+  return Reading(desired, options, client, digester, stop).run();
 }
 
 Result<LiveService> read_one(const DesiredService& desired,
                              const ReadOptions& options,
                              Client& client,
                              const KeyDigester& digester,
-                             std::stop_token stop) {
+                             const std::stop_token& stop) {
   auto live = client.get_service(desired.id, {}, stop);
   if (!live) return live;
   if (wants_certificates(desired)) {

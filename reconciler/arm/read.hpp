@@ -37,7 +37,7 @@ LiveState read_live(const DesiredState& desired,
                     const ReadOptions& options,
                     Client& client,
                     const KeyDigester& digester,
-                    std::stop_token stop);
+                    const std::stop_token& stop);
 
 /// One service afresh, as read_live would see it: for a pass over a single service.
 /// Errors as get_service; ServiceNotFound is one of them.
@@ -45,7 +45,7 @@ Result<LiveService> read_one(const DesiredService& desired,
                              const ReadOptions& options,
                              Client& client,
                              const KeyDigester& digester,
-                             std::stop_token stop);
+                             const std::stop_token& stop);
 
 /// The secrets of the manifests, digested. Hubs are asked once per (hub, policy), however many
 /// services link them, and not at all with KeyReads::Skip; environment, files and programs always.
@@ -56,7 +56,7 @@ KeyFacts read_keys(const DesiredState& desired,
                    Client& client,
                    SecretReader& secrets,
                    const KeyDigester& digester,
-                   std::stop_token stop);
+                   const std::stop_token& stop);
 
 /// The connection string of one hub, in clear: for the moment of the write. Errors: those of
 /// hub_keys and of the reader; "BadConnectionString" when it is another host's or has no key.
@@ -64,6 +64,6 @@ Result<ConnectionString> hub_connection(const std::string& host,
                                         const HubCredential& credential,
                                         Client& client,
                                         SecretReader& secrets,
-                                        std::stop_token stop);
+                                        const std::stop_token& stop);
 
 }  // namespace dps::arm

@@ -54,8 +54,8 @@ KeyFact fact_of(const ServiceId& service, const Result<ConnectionString>& connec
 Result<ConnectionString> from_reader(const std::string& host,
                                      const SecretReference& reference,
                                      SecretReader& secrets,
-                                     std::stop_token stop) {
-  const auto text = secrets.read(reference, std::move(stop));
+                                     const std::stop_token& stop) {
+  const auto text = secrets.read(reference, stop);
   if (!text) return fail(text.error());
   auto connection = parse_connection_string(text->reveal());
   if (!connection) return fail(in_context(describe(reference), connection.error()));
@@ -68,7 +68,7 @@ Result<ConnectionString> hub_connection(const std::string& host,
                                         const HubCredential& credential,
                                         Client& client,
                                         SecretReader& secrets,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   return match(
       credential,
       [&](const HubKeyReference& reference) -> Result<ConnectionString> {
@@ -87,7 +87,7 @@ KeyFacts read_keys(const DesiredState& desired,
                    Client& client,
                    SecretReader& secrets,
                    const KeyDigester& digester,
-                   std::stop_token stop) {
+                   const std::stop_token& stop) {
   struct Asker {
     ServiceId service;
     const DesiredHub* hub;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "reconciler/arm/guarded.hpp"
+#include "reconciler/arm/operation.hpp"
 #include "reconciler/arm/overlay.hpp"
 #include "reconciler/arm/preflight.hpp"
 #include "reconciler/base/json.hpp"
@@ -37,8 +38,8 @@ Error busy(const LiveService& live) {
 Result<std::vector<PolicyWithKeys>> keys_of(Client& client,
                                             const ServiceId& id,
                                             std::string_view version,
-                                            std::stop_token stop) {
-  auto keys = client.list_keys(id, version, std::move(stop));
+                                            const std::stop_token& stop) {
+  auto keys = client.list_keys(id, version, stop);
   if (keys) return keys;
   auto error = in_context("reading the keys to send back", keys.error());
   if (is_denied(error)) {
@@ -52,9 +53,9 @@ Result<std::vector<PolicyWithKeys>> keys_of(Client& client,
 }
 
 // The window between read and write is kept small: what is old is read again, and must be the same.
-Result<void> refresh(Client& client, FreshService& fresh, std::stop_token stop) {
+Result<void> refresh(Client& client, FreshService& fresh, const std::stop_token& stop) {
   if (client.clock().now() - fresh.read_at <= kMostWindow) return {};
-  const auto again = client.get_service(fresh.live.id, fresh.live.api_version, std::move(stop));
+  const auto again = client.get_service(fresh.live.id, fresh.live.api_version, stop);
   if (!again) return fail(in_context("reading again before the write", again.error()));
   if (again->etag != fresh.live.etag) return fail(moved_since(*again));
   if (in_transition(again->state)) return fail(busy(*again));
@@ -69,6 +70,34 @@ void reach(Reached* reached, Reached how_far) {
 
 Duration since(const Client& client, TimePoint then) {
   return std::chrono::duration_cast<Duration>(client.clock().now() - then);
+}
+
+// Every PUT gives a new etag. A service that still shows the old one is still at work, whatever its
+// state says: without an address to poll, and where a GET shows the old values until the end,
+// nothing else tells.
+Result<LiveService> wait_until_shown(Client& client,
+                                     const ServiceId& id,
+                                     std::string_view version,
+                                     const Etag& before,
+                                     const std::stop_token& stop) {
+  const auto deadline = client.clock().now() + kSettles;
+  for (int number = 1;; ++number) {
+    auto live = client.wait_until_settled(id, version, kSettles, stop);
+    if (!live || live->etag != before) return live;
+    const auto pause = poll_delay(number, std::nullopt);
+    if (client.clock().now() + pause > deadline) {
+      return fail(Error{NextMove::ReadAgain,
+                        "OperationTimeout",
+                        fmt::format("ARM took the write, and after {} nothing of it is to be seen",
+                                    duration_text(kSettles)),
+                        "nothing: it is read and compared again",
+                        0,
+                        {}});
+    }
+    if (!client.clock().sleep(pause, stop)) {
+      return fail(give_up("Cancelled", "cancelled while Azure was at work; it goes on without us"));
+    }
+  }
 }
 
 void wipe_strings(Json& value) {
@@ -92,7 +121,7 @@ Result<FreshService> read_for_write(Client& client,
                                     std::string_view version,
                                     Keys keys,
                                     const std::optional<Etag>& known,
-                                    std::stop_token stop) {
+                                    const std::stop_token& stop) {
   auto standing = known;
   for (int round = 0; round <= kMostRounds; ++round) {
     FreshService fresh;
@@ -119,7 +148,7 @@ Result<FreshService> read_for_write(Client& client,
 Result<WriteOutcome> write_service(Client& client,
                                    FreshService fresh,
                                    const ServiceWrite& write,
-                                   std::stop_token stop,
+                                   const std::stop_token& stop,
                                    Reached* reached) {
   reach(reached, Reached::Nothing);
   if (in_transition(fresh.live.state)) return fail(busy(fresh.live));
@@ -157,7 +186,8 @@ Result<WriteOutcome> write_service(Client& client,
   reach(reached, Reached::Done);
 
   // The write's own answer is not the truth: its etag is old and its hosts are gone.
-  auto after = client.wait_until_settled(id, version, kSettles, stop);
+  auto after = patch ? client.wait_until_settled(id, version, kSettles, stop)
+                     : wait_until_shown(client, id, version, fresh.live.etag, stop);
   if (!after) return fail(in_context("reading back", after.error()));
   outcome.after = *std::move(after);
   auto expected =
@@ -177,7 +207,7 @@ Result<WriteOutcome> write_service(Client& client,
 Result<LiveService> create_service(Client& client,
                                    std::string_view version,
                                    const ServiceCreate& create,
-                                   std::stop_token stop,
+                                   const std::stop_token& stop,
                                    Reached* reached) {
   reach(reached, Reached::Nothing);
   const auto body = creation_body(create);
@@ -220,7 +250,7 @@ Result<void> remove_service(Client& client,
                             const ServiceId& id,
                             std::string_view version,
                             const RemovalGuard& guard,
-                            std::stop_token stop,
+                            const std::stop_token& stop,
                             Reached* reached) {
   reach(reached, Reached::Nothing);
   const auto gone = [](const Error& error) { return error.id == "ServiceNotFound"; };

@@ -35,7 +35,7 @@ Result<FreshService> read_for_write(Client& client,
                                     std::string_view version,
                                     Keys keys,
                                     const std::optional<Etag>& known,
-                                    std::stop_token stop);
+                                    const std::stop_token& stop);
 
 /// How far a change came, for a caller that got an error.
 enum class Reached {
@@ -61,7 +61,7 @@ struct WriteOutcome {
 Result<WriteOutcome> write_service(Client& client,
                                    FreshService fresh,
                                    const ServiceWrite& write,
-                                   std::stop_token stop,
+                                   const std::stop_token& stop,
                                    Reached* reached = nullptr);
 
 /// GET (must say that it is missing), PUT, follow, read back.
@@ -70,7 +70,7 @@ Result<WriteOutcome> write_service(Client& client,
 Result<LiveService> create_service(Client& client,
                                    std::string_view version,
                                    const ServiceCreate& create,
-                                   std::stop_token stop,
+                                   const std::stop_token& stop,
                                    Reached* reached = nullptr);
 
 /// What the service must still be to be removed. Empty members are not looked at.
@@ -87,7 +87,7 @@ struct RemovalGuard {
                                           const ServiceId& id,
                                           std::string_view version,
                                           const RemovalGuard& guard,
-                                          std::stop_token stop,
+                                          const std::stop_token& stop,
                                           Reached* reached = nullptr);
 
 }  // namespace dps::arm

@@ -19,7 +19,7 @@ Slot::~Slot() {
 Admission::Admission(Clock& clock, std::size_t most_in_flight)
     : clock_(clock), free_(std::max<std::size_t>(most_in_flight, 1)) {}
 
-Result<Duration> Admission::pass(const std::string& gate, std::stop_token stop) {
+Result<Duration> Admission::pass(const std::string& gate, const std::stop_token& stop) {
   const auto began = clock_.now();
   for (;;) {
     TimePoint until;
@@ -35,7 +35,7 @@ Result<Duration> Admission::pass(const std::string& gate, std::stop_token stop) 
   }
 }
 
-Result<Slot> Admission::slot(std::stop_token stop) {
+Result<Slot> Admission::slot(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (!freed_.wait(lock, stop, [this] { return free_ > 0; })) return fail(cancelled());
   --free_;

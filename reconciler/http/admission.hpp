@@ -38,9 +38,9 @@ class Admission {
 
   /// Waits until the gate is open; at once when nobody closed it. Gives the time waited.
   /// GiveUp "Cancelled" when `stop` is requested.
-  Result<Duration> pass(const std::string& gate, std::stop_token stop);
+  Result<Duration> pass(const std::string& gate, const std::stop_token& stop);
   /// Waits for a slot. GiveUp "Cancelled".
-  Result<Slot> slot(std::stop_token stop);
+  Result<Slot> slot(const std::stop_token& stop);
   /// Nobody passes for `pause`. A gate is never opened earlier than somebody asked for.
   void close(const std::string& gate, Duration pause);
 

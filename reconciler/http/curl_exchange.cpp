@@ -18,6 +18,8 @@
 namespace dps::http {
 namespace {
 
+constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
+
 // One request on its way. Shared by the caller and the engine: whoever lets go last frees it.
 struct Transfer {
   Request request;
@@ -116,7 +118,7 @@ Answer judged(Transfer& transfer, CURLcode code) {
         NextMove::GiveUp,
         "TooLarge",
         fmt::format(
-            "the answer of {} is larger than {} MiB", host, transfer.most_body / (1024 * 1024)));
+            "the answer of {} is larger than {} MiB", host, transfer.most_body / kMebibyte));
   }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     return failed(delivery, NextMove::GiveUp, "BadUrl", "not an http or https URL");

@@ -18,8 +18,8 @@ struct CurlSettings {
   Duration total_timeout = std::chrono::seconds{180};
   /// No byte in either direction for this long (rounded up to seconds) ends a transfer.
   Duration stall_timeout = std::chrono::seconds{60};
-  std::size_t most_body = 64U * 1024 * 1024;  ///< of an answer, after decompression
-  std::string ca_file;                        ///< PEM bundle instead of the system's; empty: that
+  std::size_t most_body = std::size_t{64} * 1024 * 1024;  ///< of an answer, after decompression
+  std::string ca_file;  ///< PEM bundle instead of the system's; empty: that
   std::string user_agent = "dps-reconciler";
 };
 

@@ -140,7 +140,7 @@ Answer Pipeline::send(const Request& original, std::stop_token stop) {
   }
 }
 
-Answer Pipeline::attempt_once(Request& request, Attempt& attempt, std::stop_token stop) {
+Answer Pipeline::attempt_once(Request& request, Attempt& attempt, const std::stop_token& stop) {
   const auto waited = admission_.pass(attempt.traits.gate, stop);
   if (!waited) return not_sent(waited.error());
   if (*waited > Duration{0}) observer_.throttled(attempt.traits.gate, *waited);

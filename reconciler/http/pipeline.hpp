@@ -47,7 +47,7 @@ class Pipeline final : public Exchange {
 
  private:
   struct Attempt;
-  Answer attempt_once(Request& request, Attempt& attempt, std::stop_token stop);
+  Answer attempt_once(Request& request, Attempt& attempt, const std::stop_token& stop);
   void report(const Request& request,
               const Attempt& attempt,
               const Answer& answer,
