@@ -12,6 +12,7 @@
 #include "reconciler/arm/read.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/bookkeeping.hpp"
+#include "reconciler/plan/guard.hpp"
 
 namespace dps::apply {
 namespace {
@@ -125,6 +126,8 @@ class Convergence final : public Rounds {
     }
     current_ = plan::make_service(desired_, live, keys_, settings_.plan, tools_.arm.clock().wall());
     current_.etag = std::move(etag);
+    // Removals that the guards have not seen are held, and leave no trace in the bookkeeping.
+    plan::keep_within(current_, plan_);
   }
 
   bool is_forbidden() const {
@@ -306,6 +309,7 @@ class Convergence final : public Rounds {
       return stumble(error);
     }
     finished_.window = std::max(finished_.window, outcome->window);
+    settings_.plan.resend_keys = false;  // they have been
     record(changes, outcome_of(changes));
     remember(outcome->after);
     for (const auto& field : outcome->moved.fields) finished_.moved.push_back(field);

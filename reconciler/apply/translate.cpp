@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/bookkeeping.hpp"
 #include "reconciler/model/key_facts.hpp"
@@ -30,6 +31,22 @@ const DesiredPolicy* policy_named(const DesiredService& desired, std::string_vie
       return &policy;
   }
   return nullptr;
+}
+
+// The rules as planned: members that the manifest leaves out are there as they are live.
+std::vector<IpFilterRule> rules_of(const Json& list) {
+  std::vector<IpFilterRule> rules;
+  for (const auto& item : list) {
+    IpFilterRule rule{text_member(item, "name"),
+                      text_member(item, "action"),
+                      text_member(item, "mask"),
+                      std::nullopt};
+    if (const auto& target = member(item, "target"); target.is_string()) {
+      rule.target = target.get<std::string>();
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 Failure not_in_manifest(const Change& change) {
@@ -125,7 +142,7 @@ class Builder {
     } else if (change.field == "publicNetworkAccess") {
       write.public_network_access = desired_.public_network_access;
     } else if (change.field == "ipFilterRules") {
-      write.ip_filter_rules = desired_.ip_filter_rules;
+      write.ip_filter_rules = rules_of(change.after);
     } else if (change.field != "lifecycle.protect" && change.action != Action::Adopt) {
       return not_in_manifest(change);
     }

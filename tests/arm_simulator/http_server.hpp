@@ -1,6 +1,6 @@
 // A small HTTP/1.1 server: one listener, one thread per connection, with or without TLS. Written
 // for what a library does not do: see the request line as it came, and break connections on
-// purpose (docs/decisions/0010).
+// purpose (docs/decisions/0006).
 #pragma once
 
 #include <atomic>

@@ -61,5 +61,34 @@ TEST(Lifecycle, DriftOfEveryKindIsHealedByOneWrite) {
   lab.expect_nothing_to_do();
 }
 
+TEST(Lifecycle, ResendingKeysSendsEachOnce) {
+  Lab lab;
+  lab.manifest("fleet.yaml", kFleet);
+  lab.apply();
+  lab.settings.resend_keys = true;
+  lab.forget_requests();
+  EXPECT_EQ(lab.apply().count(Outcome::Updated), 1U);
+  EXPECT_THAT(lab.writes(), SizeIs(1));
+}
+
+TEST(Lifecycle, ARuleWhoseTargetIsNotManagedKeepsIt) {
+  Lab lab;
+  const auto with_mask = [](const std::string& mask) {
+    return std::string(kFleet) + "  ipFilterRules: [{name: office, action: Accept, mask: " + mask +
+           "}]\n";
+  };
+  lab.manifest("fleet.yaml", with_mask("10.0.0.0/8"));
+  lab.apply();
+  auto rules = lab.service("fleet").at("properties").at("ipFilterRules");
+  rules[0]["target"] = "deviceApi";
+  lab.edit(service_path("fleet"), {{"properties", {{"ipFilterRules", rules}}}});
+  lab.expect_nothing_to_do();
+  lab.manifest("fleet.yaml", with_mask("10.0.0.0/9"));
+  EXPECT_EQ(lab.apply().count(Outcome::Updated), 1U);
+  const auto after = lab.service("fleet").at("properties").at("ipFilterRules").at(0);
+  EXPECT_EQ(after.at("target"), "deviceApi");
+  EXPECT_EQ(after.at("ipMask"), "10.0.0.0/9");
+}
+
 }  // namespace
 }  // namespace dps::lab
