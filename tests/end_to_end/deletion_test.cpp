@@ -126,6 +126,7 @@ std::vector<Way> ways() {
        [=](Lab& lab) {
          orphan(lab);
          lab.remove_manifest("anchor.yaml");
+         lab.manifest("README.md", "");  // the folder stays
          lab.allow_empty = true;
        }},
       {"PruneOfAnothersService",
