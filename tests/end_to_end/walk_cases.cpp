@@ -362,9 +362,7 @@ void spelled(std::vector<Case>& out) {
     auto& hub = hub_of(m, "HUB-1.azure-devices.net");
     hub["credential"]["hub"]["name"] = "hub-1";
   });
-  same("policy name in capitals", [](SimJson& m) {
-    policy_of(m, "writer")["name"] = "Writer";
-  })->reads_policies = false;
+  same("policy name in capitals", [](SimJson& m) { policy_of(m, "writer")["name"] = "Writer"; });
   same("tag key that differs in case", [](SimJson& m) {
     spec(m)["tags"].erase("env");
     spec(m)["tags"]["ENV"] = "prod";
@@ -535,6 +533,7 @@ void hubs(std::vector<Case>& out) {
       },
       "update LinkedHub hub-3.azure-devices.net credential",
       "no record says which key is stored");
+  taken.reads_hub_key = true;
   taken.result = [](Scene& scene, SimJson& d) {
     hub_in(d, kHub3)["connectionString"] = scene.connection("hub-3");
   };
@@ -871,6 +870,7 @@ std::vector<Case> all_cases() {
   for (const auto& fields : {service_fields(), tag_fields(), hub_fields(), policy_fields()}) {
     for (const auto& field : fields) {
       out.push_back(by_manifest(field));
+      if (field.name == "hub linked") out.back().reads_hub_key = true;
       const bool one_sided = field.drift_text.empty() && field.drift_line.empty();
       if (!one_sided) out.push_back(by_drift(field));
     }
