@@ -1,5 +1,6 @@
 #include "reconciler/app/log.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -75,7 +76,7 @@ void Log::write(LogLevel level, std::string_view message, const LogFields& field
     line = object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   } else {
     line = time + " " + std::string(name_of(level)) + " " + std::string(message);
-    for (const auto& [name, value] : fields) line += " " + std::string(name) + "=" + quoted(value);
+    for (const auto& [name, value] : fields) line += fmt::format(" {}={}", name, quoted(value));
   }
   logger_->log(level_of(level), spdlog::string_view_t(line));
 }

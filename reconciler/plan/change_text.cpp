@@ -59,7 +59,7 @@ std::string service_text(const Json& service) {
   if (const auto& tags = member(service, "tags"); tags.is_object() && !tags.empty()) {
     std::string all;
     for (const auto& [name, value] : tags.items()) {
-      all += (all.empty() ? "" : " ") + shown(name, 64) + "=" + value_text(value);
+      all += fmt::format("{}{}={}", all.empty() ? "" : " ", shown(name, 64), value_text(value));
     }
     parts.add("tags " + all);
   }
@@ -104,7 +104,7 @@ std::string whole_text(Kind kind, const Json& value) {
 }
 
 std::string quoted(const Json& value) {
-  return value.is_string() ? "\"" + value_text(value) + "\"" : value_text(value);
+  return value.is_string() ? fmt::format("\"{}\"", value_text(value)) : value_text(value);
 }
 
 }  // namespace
