@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <mutex>
-#include <random>
 
 #include "reconciler/app/exit_code.hpp"
 #include "reconciler/app/log.hpp"
@@ -18,6 +16,7 @@
 #include "reconciler/apply/render_report.hpp"
 #include "reconciler/base/json.hpp"
 #include "reconciler/controller/look.hpp"
+#include "reconciler/http/jitter.hpp"
 #include "reconciler/manifest/schema.hpp"
 #include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/render_json.hpp"
@@ -315,18 +314,13 @@ Report execute(Session& session, Pass& pass, const plan::Plan& plan, apply::Orig
   settings.concurrency = session.options.concurrency;
   settings.timeout = session.options.timeout;
   controller::SecretsForArm secrets(*pass.secrets);
-  std::mutex mutex;
-  std::mt19937_64 engine{std::random_device{}()};
   const bool watched = is_terminal(2);
   const auto color = session.color_err() ? apply::ReportColor::On : apply::ReportColor::Off;
   apply::Tools tools{
       pass.azure->client(),
       secrets,
       pass.digester,
-      [&] {
-        const std::lock_guard lock(mutex);
-        return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
-      },
+      http::random_jitter,
       [&](const apply::Step& step) {
         if (watched) {
           write_error(fmt::format("…             {}: {}\n", step.id.brief(), step.what));

@@ -1,7 +1,6 @@
 #include "reconciler/app/wire.hpp"
 
 #include <filesystem>
-#include <random>
 
 #include "reconciler/arm/client_memory.hpp"
 #include "reconciler/arm/cloud.hpp"
@@ -11,6 +10,7 @@
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/http/admission.hpp"
 #include "reconciler/http/curl_exchange.hpp"
+#include "reconciler/http/jitter.hpp"
 #include "reconciler/http/pipeline.hpp"
 
 namespace dps::app {
@@ -28,12 +28,6 @@ std::optional<std::string> raw_variable(const Environment& environment, const st
   return found == environment.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Uniform in [0, 1), from any thread.
-double jitter() {
-  thread_local std::mt19937_64 engine{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
-}
-
 http::CurlSettings curl_settings(const Environment& environment) {
   http::CurlSettings settings;
   settings.ca_file =
@@ -45,7 +39,7 @@ http::PipelineSettings pipeline_settings(const arm::Cloud& cloud) {
   http::PipelineSettings settings;
   settings.endpoint = cloud.arm;
   settings.traits = arm::traits_of;
-  settings.jitter = jitter;
+  settings.jitter = http::random_jitter;
   settings.explain = [](const http::Response& response) { return arm::to_error(response).what; };
   return settings;
 }
@@ -64,7 +58,7 @@ class WiredAzure final : public Azure {
       return variable(environment, name);
     };
     credential.cloud = cloud;
-    credential.jitter = jitter;
+    credential.jitter = http::random_jitter;
     tokens_ = arm::make_credential(credential, wire_, clock);
     if (!tokens_) return;
     pipeline_.emplace(wire_, **tokens_, admission_, clock, observer_, pipeline_settings(cloud));

@@ -280,7 +280,10 @@ std::string summary_sentence(const Plan& plan) {
   say(rest, s.in_transition, "in transition");
   std::string sentence;
   if (!plan.has_changes() && s.adopt == 0) {
-    sentence = fmt::format("No changes; {} unchanged{}.", s.unchanged, rest);
+    // "No changes" is good news: not where some could not be judged.
+    const bool judged = s.blocked == 0 && s.failed == 0;
+    sentence = fmt::format(
+        "{} {} unchanged{}.", judged ? "No changes;" : "Nothing to apply:", s.unchanged, rest);
   } else {
     std::string more;
     say(more, s.rotate, "to rotate");
