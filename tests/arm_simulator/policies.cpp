@@ -7,16 +7,43 @@
 namespace dps::sim {
 
 namespace {
-Json policy_json(const Policy& policy, const Switches& switches) {
-  return {{"keyName", policy.name},
-          {"primaryKey", policy.primary},
-          {"secondaryKey", policy.secondary},
-          {"rights", rights_text(policy.rights, switches)}};
+/// Members that no version knows: as newer members of the service itself (see service_content).
+Json others_after(const State& state, const Json& sent, const Policy* old) {
+  const bool keep_all = state.switches.is("unknown-members", "kept");
+  Json others = Json::object();
+  const Json received = other_members(sent);
+  for (const auto& [name, value] : received.items())
+    if (keep_all || (old != nullptr && old->others.contains(name))) others[name] = value;
+  if (old == nullptr || state.switches.is("newer-members-omitted", "dropped")) return others;
+  for (const auto& [name, value] : old->others.items())
+    if (!others.contains(name)) others[name] = value;
+  return others;
 }
 }  // namespace
 
 Policy default_policy(State& state) {
-  return {std::string(kOwnerPolicy), state.random.key(), state.random.key(), owner_rights()};
+  return {std::string(kOwnerPolicy),
+          state.random.key(),
+          state.random.key(),
+          owner_rights(),
+          Json::object()};
+}
+
+Json policy_json(const Policy& policy, const Switches& switches) {
+  Json out = {{"keyName", policy.name},
+              {"primaryKey", policy.primary},
+              {"secondaryKey", policy.secondary},
+              {"rights", rights_text(policy.rights, switches)}};
+  for (const auto& [name, value] : policy.others.items()) out[name] = value;
+  return out;
+}
+
+Json other_members(const Json& policy) {
+  Json others = Json::object();
+  for (const auto& [name, value] : policy.items())
+    if (name != "keyName" && name != "primaryKey" && name != "secondaryKey" && name != "rights")
+      others[name] = value;
+  return others;
 }
 
 Json policies_json(const std::vector<Policy>& policies, const Switches& switches) {
@@ -60,7 +87,7 @@ std::variant<std::vector<Policy>, Response> replaced_policies(State& state,
     if (rights_at == entry.end() || !rights_at->is_string()) return refused("rights are missing");
     const auto rights = parse_rights(rights_at->get<std::string>());
     if (!rights) return refused("rights are unknown");
-    Policy policy{name->get<std::string>(), {}, {}, *rights};
+    Policy policy{name->get<std::string>(), {}, {}, *rights, Json::object()};
     for (const auto& other : policies)
       if (equal_ignoring_case(other.name, policy.name)) return refused("a keyName stands twice");
     const std::pair<const char*, std::string*> keys[] = {{"primaryKey", &policy.primary},
@@ -77,8 +104,11 @@ std::variant<std::vector<Policy>, Response> replaced_policies(State& state,
       *key = found->get<std::string>();
     }
     // The service keeps the first spelling of a name.
+    const Policy* before = nullptr;
     for (const auto& old : current)
-      if (equal_ignoring_case(old.name, policy.name)) policy.name = old.name;
+      if (equal_ignoring_case(old.name, policy.name)) before = &old;
+    if (before != nullptr) policy.name = before->name;
+    policy.others = others_after(state, entry, before);
     policies.push_back(std::move(policy));
   }
   return policies;

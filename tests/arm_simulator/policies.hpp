@@ -21,6 +21,11 @@ inline constexpr std::string_view kOwnerPolicy = "provisioningserviceowner";
 [[nodiscard]] std::variant<std::vector<Policy>, Response> replaced_policies(
     State& state, const Json& sent, const std::vector<Policy>& current);
 
+/// With keys, and with the members that no version knows.
+[[nodiscard]] Json policy_json(const Policy& policy, const Switches& switches);
+/// The members of a policy that no version knows.
+[[nodiscard]] Json other_members(const Json& policy);
+
 /// As GET never shows them and PUT answers them: in the order given, with keys.
 [[nodiscard]] Json policies_json(const std::vector<Policy>& policies, const Switches& switches);
 

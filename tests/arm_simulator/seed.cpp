@@ -38,13 +38,6 @@ std::optional<Place> place_of(const Json& entry) {
   return place;
 }
 
-Json policy_seed(const Policy& policy, const Switches& switches) {
-  return {{"keyName", policy.name},
-          {"primaryKey", policy.primary},
-          {"secondaryKey", policy.secondary},
-          {"rights", rights_text(policy.rights, switches)}};
-}
-
 std::optional<std::string> plant_subscription(State& state, const Json& entry) {
   Subscription subscription;
   if (entry.is_string()) {
@@ -93,7 +86,7 @@ Json service_seed(const Service& service, const Switches& switches) {
   properties["idScope"] = service.id_scope;
   Json policies = Json::array();
   for (const auto& policy : service.content.policies)
-    policies.push_back(policy_seed(policy, switches));
+    policies.push_back(policy_json(policy, switches));
   properties["authorizationPolicies"] = std::move(policies);
   seed["properties"] = std::move(properties);
   Json certificates = Json::array();
@@ -284,7 +277,8 @@ std::optional<std::string> plant_service(State& state, const Json& entry) {
     Policy parsed{text_at(policy, "keyName"),
                   text_at(policy, "primaryKey"),
                   text_at(policy, "secondaryKey"),
-                  *rights};
+                  *rights,
+                  other_members(policy)};
     if (parsed.primary.empty()) parsed.primary = state.random.key();
     if (parsed.secondary.empty()) parsed.secondary = state.random.key();
     service.content.policies.push_back(std::move(parsed));

@@ -58,6 +58,7 @@ struct Policy {
   std::string primary;
   std::string secondary;
   Rights rights = 0;
+  Json others = Json::object();  // members that no version knows
 };
 
 struct Certificate {

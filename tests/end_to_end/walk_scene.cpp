@@ -174,7 +174,9 @@ void Scene::furnish() {
                   {"location", "East US 2"},
                   {"newerHubMember", "of others"}});
   SimJson policies = now.at("properties").at("authorizationPolicies");
+  entry(policies, "keyName", "reader")["newerPolicyMember"] = {1, nullptr};
   policies.push_back({{"keyName", "legacy"},
+                      {"newerPolicyMember", {{"a", true}}},
                       {"primaryKey", made_key('l')},
                       {"secondaryKey", made_key('m')},
                       {"rights", "ServiceConfig, DeviceConnect"}});
