@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconciler/apply/describe.hpp"
+#include "reconciler/apply/forget.hpp"
 #include "reconciler/apply/remove_flow.hpp"
 #include "reconciler/apply/rounds.hpp"
 #include "reconciler/apply/translate.hpp"
@@ -22,8 +23,6 @@ using plan::Change;
 using plan::Kind;
 using plan::ServiceClass;
 using plan::ServicePlan;
-
-constexpr int kForgetTries = 3;
 
 /// The facts of one service only, so that a flow may correct them as it sends keys.
 KeyFacts of_service(const KeyFacts& all, const ServiceId& id) {
@@ -321,7 +320,7 @@ class Convergence final : public Rounds {
 
   bool moved_since(const Etag& etag) {
     const auto live = tools_.arm.get_service(plan_.id, version_, stops_.abort);
-    return live && live->etag != etag;
+    return live ? live->etag != etag : live.error().id == "ServiceNotFound";
   }
 
   // Is what was just written there, and nothing else to do? `not_taken`: ours, and not as sent;
@@ -393,35 +392,12 @@ class Convergence final : public Rounds {
       for (const auto& change : due_changes(current_)) {
         finished_.left.push_back(describe(change) + ": the operation failed");
       }
-      forget_fingerprints();
+      auto forgotten =
+          forget_fingerprints(tools_.arm, *live, sent_, settings_.timeout, stops_.abort);
+      finished_.writes += forgotten.writes;
+      if (forgotten.error) finished_.errors.push_back(*std::move(forgotten.error));
     }
     end(Outcome::Failed);
-  }
-
-  // Else the next pass would take the keys for sent.
-  void forget_fingerprints() {
-    std::optional<Error> last;
-    for (int number = 0; number < kForgetTries; ++number) {
-      auto fresh = arm::read_for_write(
-          tools_.arm, plan_.id, version_, arm::Keys::NotNeeded, std::nullopt, stops_.abort);
-      if (!fresh || fresh->live.id_scope != id_scope_) return;
-      auto book = read_bookkeeping(fresh->live.tags);
-      const auto known = book.fingerprints.size();
-      for (const auto& host : sent_) book.fingerprints.erase(host);
-      if (book.fingerprints.size() == known) return;
-      const auto forget = to_bookkeeping(book, fresh->live);
-      auto reached = arm::Reached::Nothing;
-      const auto forgotten =
-          arm::write_service(tools_.arm, *std::move(fresh), forget, stops_.abort, &reached);
-      count_write(reached);
-      if (forgotten) return;
-      last = forgotten.error();
-      if (last->next != NextMove::ReadAgain) break;
-      settle();
-      if (over_) break;
-    }
-    finished_.errors.push_back(
-        in_context("forgetting the fingerprints of keys that may not have been taken", *last));
   }
 
   const DesiredService& desired_;

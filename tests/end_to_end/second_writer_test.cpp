@@ -418,5 +418,60 @@ TEST(SecondWriterOfACreate, AServiceThatAppearsMeanwhileIsNotOverwritten) {
       });
 }
 
+TEST(SecondWriterOfAnUpdate, AServiceThatIsDeletedOrMadeAnewIsNeverTakenForTheOldOne) {
+  const std::vector<std::pair<std::string, SimJson>> blows = {
+      {"deleted", nullptr},
+      {"made anew",
+       {{"tags", {{"dps-reconciler", nullptr}}}, {"properties", {{"idScope", "0ne00ABCDEF"}}}}},
+  };
+  for (const std::string enforced : {"enforced", "ignored"}) {
+    int runs = 0, refused = 0, window_conflicts = 0;
+    for (const auto& [name, patch] : blows) {
+      SCOPED_TRACE(name + ", If-Match " + enforced);
+      Lab lab;
+      lab.set_switch("if-match", enforced);
+      lab.manifest("fleet.yaml", shared_fleet(10, "prod"));
+      lab.apply();
+      add_the_others(lab);
+      lab.manifest("fleet.yaml", shared_fleet(20, "prod"));
+      const auto start = lab.state();
+      const auto old_scope = lab.service("fleet").at("properties").at("idScope");
+      const auto& blow = patch;
+      at_every_moment(
+          lab, start, blow, [&](const Report& report, const std::string& request, bool window) {
+            ++runs;
+            // In the list itself it is seen in time: what stands then is what is planned on.
+            if (request == "GET provisioningServices") return;
+            const auto now = lab.service("fleet");
+            const auto outcome = report.services.at(0).outcome;
+            if (outcome == Outcome::Updated) {
+              // The blow came after everything was done.
+              EXPECT_TRUE(now.is_null() || now.at("properties").at("idScope") != old_scope);
+              return;
+            }
+            ++refused;
+            EXPECT_TRUE(report.failed()) << told(report);
+            EXPECT_THAT(error_ids(report), AnyOf(Contains("Conflict"), Contains("ServiceNotFound")))
+                << told(report);
+            if (window && enforced == "ignored") {
+              ++window_conflicts;  // the PUT could not know; the read afterwards tells
+              return;
+            }
+            // Nothing was made in its place.
+            if (blow.is_null()) {
+              EXPECT_TRUE(now.is_null()) << told(report);
+            }
+          });
+    }
+    std::cout << fmt::format(
+        "[ counts   ] deleted or made anew, If-Match {}: {} runs, {} refused, {} told of by the "
+        "read after a write in the window\n",
+        enforced,
+        runs,
+        refused,
+        window_conflicts);
+  }
+}
+
 }  // namespace
 }  // namespace dps::lab
