@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <exception>
@@ -18,6 +19,9 @@ int main(int count, char** arguments) {
     // Secrets are held: no core file.
     const rlimit none{0, 0};
     setrlimit(RLIMIT_CORE, &none);
+
+    // Half a hundred threads that wait would each keep an arena of what they once held.
+    mallopt(M_ARENA_MAX, 2);
 
     const auto environment = app::process_environment(environ);
     const auto parsed = app::parse_command_line(
