@@ -21,6 +21,7 @@ Admission::Admission(Clock& clock, std::size_t most_in_flight)
 
 Result<Duration> Admission::pass(const std::string& gate, const std::stop_token& stop) {
   const auto began = clock_.now();
+  bool waited = false;
   for (;;) {
     TimePoint until;
     {
@@ -29,7 +30,10 @@ Result<Duration> Admission::pass(const std::string& gate, const std::stop_token&
       until = found == closed_until_.end() ? TimePoint::min() : found->second;
     }
     const auto now = clock_.now();
-    if (until <= now) return std::chrono::duration_cast<Duration>(now - began);
+    // A thread that was merely not scheduled has not waited for a gate.
+    if (until <= now)
+      return waited ? std::chrono::duration_cast<Duration>(now - began) : Duration{0};
+    waited = true;
     // Rounded up: a pause that ends a moment too early would only be slept again.
     if (!clock_.sleep(std::chrono::ceil<Duration>(until - now), stop)) return fail(cancelled());
   }

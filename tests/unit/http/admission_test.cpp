@@ -21,6 +21,21 @@ TEST(Admission, PassesAtOnceWhereNobodyClosed) {
   EXPECT_EQ(*admission.pass("b/reads", {}), seconds{0});
 }
 
+TEST(Admission, DoesNotCallItWaitingWhenOnlyTheThreadWasSlow) {
+  class SlowClock final : public Clock {
+   public:
+    TimePoint now() const override { return TimePoint{} + seconds{++looks_}; }
+    WallTime wall() const override { return {}; }
+    bool sleep(Duration, std::stop_token) override { return true; }
+
+   private:
+    mutable int looks_ = 0;
+  };
+  SlowClock clock;
+  Admission admission(clock, 4);
+  EXPECT_EQ(*admission.pass("a/reads", {}), seconds{0});
+}
+
 TEST(Admission, WaitsUntilAClosedGateOpens) {
   test::ManualClock clock;
   Admission admission(clock, 4);
