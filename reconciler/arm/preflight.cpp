@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "reconciler/base/text.hpp"
+
 namespace dps::arm {
 
 bool is_denied(const Error& error) {
@@ -11,7 +13,27 @@ bool is_denied(const Error& error) {
          error.id == "RequestDisallowedByPolicy";
 }
 
+Result<void> GroupLooks::get(const ServiceId& id, Client& client, const std::stop_token& stop) {
+  const auto key = lower(id.subscription + "/" + id.resource_group);
+  std::promise<Result<void>> first;
+  std::shared_future<Result<void>> known;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key);
+    if (found != known_.end()) {
+      known = found->second;
+    } else {
+      known_.emplace(key, first.get_future().share());
+    }
+  }
+  if (known.valid()) return known.get();
+  auto answer = client.get_resource_group(id.subscription, id.resource_group, stop);
+  first.set_value(answer);
+  return answer;
+}
+
 PreflightResult look_before_create(const ServiceId& id,
+                                   GroupLooks& groups,
                                    Client& client,
                                    const std::stop_token& stop) {
   PreflightResult out;
@@ -23,7 +45,7 @@ PreflightResult look_before_create(const ServiceId& id,
     }
   };
 
-  if (auto group = client.get_resource_group(id.subscription, id.resource_group, stop); !group) {
+  if (auto group = groups.get(id, client, stop); !group) {
     auto error = group.error();
     // A plain 404 of this address can only mean the group.
     if (error.http_status == 404 && error.id != "SubscriptionNotFound") {

@@ -175,7 +175,7 @@ class Reading {
     }
     PreflightResult result;
     if (desired.declared && desired.lifecycle.state == LifecycleState::Present) {
-      result = look_before_create(desired.id, client_, stop_);
+      result = look_before_create(desired.id, groups_, client_, stop_);
     }
     const std::lock_guard lock(mutex_);
     live_.missing.emplace(desired.id, std::move(result.preflight));
@@ -246,6 +246,7 @@ class Reading {
   const KeyDigester& digester_;
   const std::stop_token stop_;
   TaskPool* pool_ = nullptr;
+  GroupLooks groups_;
 
   std::mutex mutex_;
   LiveState live_;
