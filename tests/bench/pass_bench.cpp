@@ -1,8 +1,9 @@
 // bench-pass: the manifests are loaded once, then passes that change nothing are repeated in this
 // process. Takes the flags of `dps-reconciler plan`, before them the number of passes. Prints the
 // least of all passes, in milliseconds of CPU (all threads, user and system):
-//   SERVICES LOAD_MS PASS_MS PLAN_MS CHANGES
-// PLAN_MS is the pure difference alone, which is a part of PASS_MS.
+//   SERVICES LOAD_MS PASS_MS PLAN_MS CHANGES LOAD_KB READ_KB PASS_KB
+// PLAN_MS is the pure difference alone, which is a part of PASS_MS. The last three are the peak of
+// resident memory after loading, after reading Azure for the first time, after the first pass.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -35,6 +36,12 @@ double cpu_milliseconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
+long peak_kilobytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
 int failed(const Error& error) {
   std::fprintf(stderr, "bench-pass: %s\n", error.what.c_str());
   return 1;
@@ -48,6 +55,7 @@ int run(int passes, const app::Options& options, const app::Environment& environ
   const auto before = cpu_milliseconds();
   const auto loaded = manifest::load(files, app::load_options(options, environment, clock.wall()));
   const auto load = cpu_milliseconds() - before;
+  const auto load_peak = peak_kilobytes();
   if (!loaded.desired.complete) return failed(give_up("Faults", "the manifests have faults"));
   const auto& desired = loaded.desired;
 
@@ -65,6 +73,9 @@ int run(int passes, const app::Options& options, const app::Environment& environ
   scope.read.key_reads =
       options.key_check == app::KeyCheck::Never ? arm::KeyReads::Skip : arm::KeyReads::Ask;
 
+  static_cast<void>(arm::read_live(desired, scope.read, world.arm, digester, {}));
+  const auto read_peak = peak_kilobytes();
+  long pass_peak = 0;
   double least_pass = std::numeric_limits<double>::max();
   double least_plan = std::numeric_limits<double>::max();
   std::size_t changes = 0;
@@ -72,6 +83,7 @@ int run(int passes, const app::Options& options, const app::Environment& environ
     const auto start = cpu_milliseconds();
     const auto look = controller::look(desired, scope, world, {});
     if (!look) return failed(look.error());
+    if (i == 0) pass_peak = peak_kilobytes();
     const auto looked = cpu_milliseconds();
     const auto plan = plan::make(desired, look->live, look->keys, scope.settings, clock.wall());
     const auto planned = cpu_milliseconds();
@@ -80,8 +92,15 @@ int run(int passes, const app::Options& options, const app::Environment& environ
     for (const auto& service : plan.services)
       changes += service.changes.size() + service.errors.size();
   }
-  std::printf(
-      "%zu %.2f %.2f %.2f %zu\n", desired.services.size(), load, least_pass, least_plan, changes);
+  std::printf("%zu %.2f %.2f %.2f %zu %ld %ld %ld\n",
+              desired.services.size(),
+              load,
+              least_pass,
+              least_plan,
+              changes,
+              load_peak,
+              read_peak,
+              pass_peak);
   return 0;
 }
 
