@@ -60,6 +60,11 @@ const std::vector<Outcast>& outcasts() {
          if (one.reads_policies) {
            return {"policies cannot be seen", Outcome::Unchanged, "", false};
          }
+         if (one.reads_hub_key) {
+           const bool links = one.lines[0].starts_with("create");
+           if (links) return {"the key cannot be had", Outcome::Blocked, "ScopeLocked", true};
+           return {"the hub's key cannot be seen", Outcome::Unchanged, "", false};
+         }
          if (one.write == Write::Patch) return {"locked", Outcome::Failed, "ScopeLocked", true};
          return {"keys cannot be sent back", Outcome::Blocked, "KeysUnreadable", true};
        }},
@@ -206,8 +211,10 @@ void run_some(std::size_t at,
       // Denied SKUs bring the same otherwise, in company too.
       for (const auto& setting : late) {
         if (otherwise.why.empty() && setting.value == "skus" && one.problem == "BadSku")
-          otherwise = {
-              "the SKUs cannot be seen, so the PUT is refused", Outcome::Failed, "", false};
+          otherwise = {"the SKUs cannot be seen, so the PUT is refused",
+                       Outcome::Failed,
+                       "BadRequest",
+                       false};
       }
       run_case(one, version, early, late, otherwise, tally);
     }
