@@ -130,6 +130,25 @@ TEST_F(ReadTest, ConfirmsThatAServiceIsMissingAndLooksBeforeTheCreate) {
   EXPECT_EQ(wire.seen().size(), 4U);
 }
 
+TEST_F(ReadTest, LooksOnceAtAGroupInWhichSeveralServicesAreToBeMade) {
+  for (const char* name : {"a", "b", "c"}) {
+    want(named(name));
+    wire.on("GET", std::string("/") + name, test::missing());
+  }
+  wire.on("GET", list_of(test::kSubscription), page(Json::array()));
+  wire.on(
+      "GET", "/resourcegroups/iot-eu", answer(404, test::gateway_error("ResourceGroupNotFound")));
+  wire.on("POST",
+          "/checkProvisioningServiceNameAvailability",
+          answer(200, R"({"nameAvailable":true})"));
+  const auto live = read();
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_EQ(live.missing.at(named(name)).problems.size(), 1U);
+    EXPECT_EQ(live.missing.at(named(name)).problems[0].id, "ResourceGroupNotFound");
+  }
+  EXPECT_EQ(wire.seen().size(), 1U + 3U + 1U + 3U);  // list, services, group, names
+}
+
 TEST_F(ReadTest, TakesTheGatewaysNotFoundForMissingToo) {
   want(test::kFleet).lifecycle.state = LifecycleState::Absent;
   wire.on("GET", "/provisioningServices", page(Json::array()));
