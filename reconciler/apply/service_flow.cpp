@@ -308,6 +308,17 @@ class Convergence final : public Rounds {
       return stumble(error);
     }
     finished_.window = std::max(finished_.window, outcome->window);
+    if (outcome->unclear && !outcome->moved.not_taken.empty()) {
+      // No poll said that it succeeded, and what was sent is not there: it failed.
+      auto why = *outcome->unclear;
+      return after_failure(
+          {NextMove::WaitForOthers,
+           "OperationFailed",
+           "the write was accepted and is not there; the operation said: " + why.what,
+           "look at the service's activity log in the portal",
+           why.http_status,
+           why.request_id});
+    }
     settings_.plan.resend_keys = false;  // they have been
     record(changes, outcome_of(changes));
     remember(outcome->after);

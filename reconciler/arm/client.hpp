@@ -36,6 +36,12 @@ struct Operation {
   Progress progress;
 };
 
+/// How an operation ended well: a poll said so; or polls said something else (`unclear`, the last)
+/// and the state of the service did.
+struct Ended {
+  std::optional<Error> unclear;
+};
+
 struct NameAnswer {
   bool available = false;
   std::string message;  ///< ARM's words; may be empty
@@ -98,7 +104,7 @@ class Client {
 
   /// Polls until the operation ends. Errors: what it failed with ("OperationFailed", "HubNotFound",
   /// …); ReadAgain "OperationTimeout"; GiveUp "Cancelled".
-  [[nodiscard]] Result<void> follow(const Operation& operation, const std::stop_token& stop);
+  Result<Ended> follow(const Operation& operation, const std::stop_token& stop);
   /// Polls the state until Azure is no longer at work on it; a service that goes meanwhile is
   /// "ServiceNotFound". ReadAgain "InTransition" after `timeout`.
   Result<LiveService> wait_until_settled(const ServiceId& id,

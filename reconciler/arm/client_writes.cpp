@@ -88,16 +88,18 @@ Progress Client::look(const Operation& operation, int number, const std::stop_to
   return seen(operation.deed, answer, number, clock_.wall());
 }
 
-Result<void> Client::follow(const Operation& operation, const std::stop_token& stop) {
+Result<Ended> Client::follow(const Operation& operation, const std::stop_token& stop) {
   const auto deadline = clock_.now() + settings_.operation_timeout;
   auto progress = operation.progress;
   Running asking;  // whom we ask when a look at the state has said "still at it"
   int not_found = 0;
+  Ended ended;
   for (int number = 1;; ++number) {
-    if (std::holds_alternative<Succeeded>(progress)) return {};
+    if (std::holds_alternative<Succeeded>(progress)) return ended;
     if (const auto* failed = std::get_if<Failed>(&progress)) return fail(failed->error);
     if (const auto* unclear = std::get_if<Unclear>(&progress)) {
       const auto why = unclear->why;
+      ended.unclear = why;
       if (stop.stop_requested()) return fail(cancelled());
       if (why.http_status == 404 && ++not_found > kPatience) return fail(why);
       const bool by_state = asking.by == PollBy::State;
@@ -141,6 +143,7 @@ Result<void> Client::follow(const Operation& operation, const std::stop_token& s
     } else {
       const auto answer = send(request(http::Method::Get, asking.url), stop);
       progress = polled(operation.deed, asking, answer, number, clock_.wall());
+      if (std::holds_alternative<Succeeded>(progress)) ended.unclear.reset();
     }
   }
 }

@@ -180,9 +180,9 @@ Result<WriteOutcome> write_service(Client& client,
       stop);
   if (!operation) return fail(in_context("writing", operation.error()));
   reach(reached, Reached::Begun);
-  if (auto ended = client.follow(*operation, stop); !ended) {
-    return fail(in_context("writing", ended.error()));
-  }
+  auto ended = client.follow(*operation, stop);
+  if (!ended) return fail(in_context("writing", ended.error()));
+  outcome.unclear = std::move(ended->unclear);
   reach(reached, Reached::Done);
 
   // The write's own answer is not the truth: its etag is old and its hosts are gone.

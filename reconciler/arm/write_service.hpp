@@ -48,6 +48,8 @@ enum class Reached {
 struct WriteOutcome {
   LiveService after;  ///< read back, settled
   Moved moved;        ///< what was not meant to change and did
+  /// The operation's polls never said that it succeeded: only the state of the service did.
+  std::optional<Error> unclear;
   Duration
       window{};  ///< from the read that the write started from to its start: undetectable there
 };

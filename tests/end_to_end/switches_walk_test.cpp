@@ -97,7 +97,7 @@ const std::vector<Outcast>& outcasts() {
       {{{"operation-outcome", "failed"}, {"failed-operation", "poll-404"}},
        [](const Case& one, const std::string&) -> Otherwise {
          if (one.write != Write::Put) return as_ever();
-         return {"the operation fails unsaid", Outcome::Contested, "Contested", true};
+         return {"the operation fails unsaid", Outcome::Failed, "OperationFailed", true};
        }},
       {{{"provider-registered", "no"}},
        [](const Case&, const std::string&) -> Otherwise {

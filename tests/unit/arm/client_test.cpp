@@ -176,7 +176,7 @@ TEST_F(ClientTest, LearnsTheTimeOfArm) {
 
 class FollowTest : public ClientTest {
  protected:
-  Result<void> follow(Deed deed = Deed::Put) {
+  Result<Ended> follow(Deed deed = Deed::Put) {
     return client.follow({deed,
                           test::kFleet,
                           test::kVersion,

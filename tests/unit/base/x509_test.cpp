@@ -76,7 +76,8 @@ TEST(X509, OfSeveralBlocksTheCaIsTaken) {
 }
 
 TEST(X509, WhatIsNoCertificateIsAnErrorThatDoesNotQuoteIt) {
-  for (const std::string& bytes : {std::string(), std::string("hunter2"), make("x", true).key_pem}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("hunter2"), make("x", true).key_pem}) {
     const auto parsed = parse_certificate(bytes);
     ASSERT_FALSE(parsed.has_value());
     EXPECT_EQ(parsed.error().id, "BadCertificate");
