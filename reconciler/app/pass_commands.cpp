@@ -76,9 +76,16 @@ std::optional<int> prepare(Session& session, Pass& pass) {
       options.key_check == KeyCheck::Never ? arm::KeyReads::Skip : arm::KeyReads::Ask;
   pass.scope.select = *chosen;
   pass.scope.settle = options.timeout;
-  if (is_terminal(2)) {
-    pass.scope.progress = [](const std::string& what) { write_error(what + "\n"); };
-  }
+  // On a terminal each look is a sign of life; in a log once is enough.
+  pass.scope.progress =
+      [&session, watched = is_terminal(2), said = std::string()](const std::string& what) mutable {
+        if (watched) {
+          write_error(what + "\n");
+        } else if (said != what) {
+          session.log.write(LogLevel::Info, what);
+          said = what;
+        }
+      };
   controller::World world{
       pass.files, pass.azure->client(), *pass.secrets, session.clock, pass.digester};
   auto looked = controller::look(pass.loaded.desired, pass.scope, world, session.signals.drain());
