@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -108,7 +109,15 @@ HttpServer::HttpServer(const std::string& address,
   if (host.empty() || host == "0.0.0.0" || host == "::") host = "127.0.0.1";
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   url_ = fmt::format("{}://{}:{}", tls == nullptr ? "http" : "https", host, port_of(listener_));
-  acceptor_ = std::thread([this] { accept_all(); });
+  acceptor_ = std::thread([this] {
+    // TLS writes by write(2): to a client that has gone that is SIGPIPE, in a test's own process as
+    // well. Blocked here it is blocked in every connection's thread, which then sees EPIPE.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    accept_all();
+  });
 }
 
 HttpServer::~HttpServer() {
