@@ -346,7 +346,9 @@ class Convergence final : public Rounds {
       auto said = plan_;
       std::erase_if(said.changes, [&](const Change& change) { return !change.held; });
       for (const auto& change : current_.changes) {
-        if (!change.held && !due(change)) said.changes.push_back(change);
+        // Held here and not in the plan: it appeared since, and no guard has seen it.
+        const bool appeared = !change.held || change.held->id == plan::kNotJudgedHold;
+        if (appeared && !due(change)) said.changes.push_back(change);
       }
       return converged(said);
     }

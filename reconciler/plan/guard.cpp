@@ -156,7 +156,8 @@ void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
   };
   for (auto& change : fresh.changes) {
     if (!change.destructive || change.held || let_through(change)) continue;
-    change.held = Hold{"not-judged", "it came up after the guards had judged: the next pass looks"};
+    change.held = Hold{std::string(kNotJudgedHold),
+                       "it came up after the guards had judged: the next pass looks"};
     change.calls.clear();
   }
   settle_holds(fresh);

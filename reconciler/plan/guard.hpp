@@ -1,9 +1,14 @@
 // guard: refuses too large a blast radius. Judges all that a revision implies.
 #pragma once
 
+#include <string_view>
+
 #include "reconciler/plan/plan.hpp"
 
 namespace dps::plan {
+
+/// The id of keep_within's holds.
+inline constexpr std::string_view kNotJudgedHold = "not-judged";
 
 /// Holds every service deletion when there are more than max_deletes, or more than 30 % of at least
 /// 10 owned services; holds every removal of hubs, policies and certificates when there are more

@@ -90,5 +90,47 @@ TEST(Lifecycle, ARuleWhoseTargetIsNotManagedKeepsIt) {
   EXPECT_EQ(after.at("ipMask"), "10.0.0.0/9");
 }
 
+TEST(Lifecycle, AnotherServiceOfTheSameNameIsNotWrittenByAnOldPlan) {
+  Lab lab;
+  lab.manifest("fleet.yaml", kFleet);
+  lab.apply();
+  lab.edit(service_path("fleet"), {{"properties", {{"allocationPolicy", "Hashed"}}}});
+  const auto look = lab.look();
+  auto another = lab.service("fleet");
+  another["properties"]["idScope"] = "0ne00FFFFFF";
+  lab.edit(service_path("fleet"), nullptr);
+  lab.edit(service_path("fleet"), another);
+  lab.forget_requests();
+  const auto report = lab.apply(look);
+  EXPECT_EQ(report.count(Outcome::Conflict), 1U);
+  EXPECT_THAT(lab.writes(), IsEmpty());
+  EXPECT_EQ(lab.service("fleet").at("properties").at("allocationPolicy"), "Hashed");
+}
+
+TEST(Lifecycle, ARemovalThatAppearedAfterThePlanIsLeftAndLeavesNoTrace) {
+  Lab lab;
+  lab.manifest("fleet.yaml", kFleet);
+  lab.apply();
+  const auto revision = lab.service("fleet").at("tags").at("dps-reconciler-rev");
+  std::string heavier = kFleet;
+  heavier.replace(heavier.find("allocationWeight: 10"), 20, "allocationWeight: 20");
+  lab.manifest("fleet.yaml", heavier);
+  const auto look = lab.look();
+  auto hubs = lab.service("fleet").at("properties").at("iotHubs");
+  hubs.push_back(
+      {{"connectionString",
+        "HostName=hub-3.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=" +
+            lab.hub_key("hub-3")},
+       {"location", "westeurope"}});
+  lab.edit(service_path("fleet"), {{"properties", {{"iotHubs", hubs}}}});
+  const auto report = lab.apply(look);
+  EXPECT_EQ(report.count(Outcome::Updated), 1U);
+  EXPECT_THAT(report.services.at(0).left, SizeIs(1));
+  const auto after = lab.service("fleet");
+  EXPECT_EQ(after.at("properties").at("iotHubs").size(), 2U);
+  EXPECT_EQ(after.at("properties").at("iotHubs").at(0).at("allocationWeight"), 20);
+  EXPECT_EQ(after.at("tags").at("dps-reconciler-rev"), revision);
+}
+
 }  // namespace
 }  // namespace dps::lab
