@@ -15,6 +15,7 @@
 #include "reconciler/base/json_fwd.hpp"
 #include "reconciler/base/result.hpp"
 #include "reconciler/http/exchange.hpp"
+#include "reconciler/model/capabilities.hpp"
 #include "reconciler/model/etag.hpp"
 #include "reconciler/model/live_service.hpp"
 #include "reconciler/model/secret_reference.hpp"
@@ -45,6 +46,20 @@ struct Ended {
 struct NameAnswer {
   bool available = false;
   std::string message;  ///< ARM's words; may be empty
+};
+
+/// A CA for the upload. `verified` is sent only where the API version can carry it.
+struct CertificateUpload {
+  std::string name;
+  std::string der;
+  bool verified = false;         ///< isVerified: trusted without a proof
+  std::optional<Etag> if_match;  ///< of what stands under the name; nothing: a new one
+};
+
+/// The answer to generateVerificationCode: the etag is the one that the proof must send.
+struct VerificationCode {
+  LiveCertificate certificate;
+  std::string code;
 };
 
 /// Cheap to build: one for each pass. Exchange (a pipeline), clock and memory outlive it.
@@ -101,6 +116,34 @@ class Client {
                                    std::string_view version,
                                    const std::optional<Etag>& if_match,
                                    const std::stop_token& stop);
+
+  // Certificates. Each write gives a new etag: that of the answer is what the next step sends.
+  // 404 is "CertificateNotFound" (or the service's own); 412 ReadAgain "PreconditionFailed".
+  Result<LiveCertificate> get_certificate(const ServiceId& id,
+                                          const std::string& name,
+                                          const std::stop_token& stop);
+  Result<LiveCertificate> put_certificate(const ServiceId& id,
+                                          const Capabilities& capabilities,
+                                          const CertificateUpload& upload,
+                                          const std::stop_token& stop);
+  Result<VerificationCode> generate_verification_code(const ServiceId& id,
+                                                      std::string_view version,
+                                                      const std::string& name,
+                                                      const Etag& etag,
+                                                      const std::stop_token& stop);
+  /// `leaf` is PEM.
+  Result<LiveCertificate> verify_certificate(const ServiceId& id,
+                                             std::string_view version,
+                                             const std::string& name,
+                                             const std::string& leaf,
+                                             const Etag& etag,
+                                             const std::stop_token& stop);
+  /// One that is not there is a removal that succeeded.
+  [[nodiscard]] Result<void> delete_certificate(const ServiceId& id,
+                                                std::string_view version,
+                                                const std::string& name,
+                                                const Etag& etag,
+                                                const std::stop_token& stop);
 
   /// Polls until the operation ends. Errors: what it failed with ("OperationFailed", "HubNotFound",
   /// …); ReadAgain "OperationTimeout"; GiveUp "Cancelled".

@@ -83,6 +83,7 @@ Error lost_answer(const Request& request,
 
 struct Pipeline::Attempt {
   Traits traits;
+  TokenSource& tokens;
   int number = 1;
   std::uint64_t generation = 0;
   Duration took{};
@@ -108,15 +109,15 @@ Answer Pipeline::send(const Request& original, std::stop_token stop) {
   auto& request = copy.request;
   request.headers.try_emplace(kClientRequestId, random_uuid());
 
-  Attempt attempt;
-  attempt.traits = settings_.traits(request);
+  Attempt attempt{settings_.traits(request),
+                  settings_.tokens_for ? settings_.tokens_for(request) : tokens_};
   bool token_renewed = false;
   for (;; ++attempt.number) {
     auto answer = attempt_once(request, attempt, stop);
     const auto verdict = attempt.decided ? Verdict::Failed : judge(answer, attempt.traits.repeat);
     if (verdict == Verdict::NewToken && !token_renewed) {
       token_renewed = true;
-      tokens_.reject(attempt.generation);
+      attempt.tokens.reject(attempt.generation);
       report(request, attempt, answer, Duration{0});
       continue;
     }
@@ -147,7 +148,7 @@ Answer Pipeline::attempt_once(Request& request, Attempt& attempt, const std::sto
 
   const auto slot = admission_.slot(stop);
   if (!slot) return not_sent(slot.error());
-  const auto token = tokens_.token(stop);
+  const auto token = attempt.tokens.token(stop);
   if (!token) {
     attempt.decided = true;
     return not_sent(token.error());

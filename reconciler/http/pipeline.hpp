@@ -26,6 +26,9 @@ struct PipelineSettings {
   std::function<Traits(const Request&)> traits;         ///< pure; from any thread
   std::function<double()> jitter;                       ///< uniform in [0, 1); from any thread
   std::function<std::string(const Response&)> explain;  ///< a server's own words, without secrets
+  /// Whose token a request carries, where that is not the same for all; empty: the pipeline's own
+  /// source. Pure; from any thread; what it returns outlives the pipeline.
+  std::function<TokenSource&(const Request&)> tokens_for{};
 };
 
 /// Adds authorization and x-ms-client-request-id. Repeats what may be repeated. In the end the

@@ -7,7 +7,7 @@
 
 #include "reconciler/base/match.hpp"
 #include "reconciler/base/text.hpp"
-#include "reconciler/manifest/child_process.hpp"
+#include "reconciler/base/child_process.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/interpolate.hpp"
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/model/etag.hpp"
+
 namespace dps::plan {
 
 enum class Action {
@@ -34,6 +36,24 @@ struct Hold {
   bool operator==(const Hold&) const = default;
 };
 
+/// Why a certificate goes, which decides when: revoked ones before everything else of their
+/// service, the others after everything else of it succeeded.
+enum class Goes {
+  Not,       ///< it stays, or new content takes its place
+  Revoked,   ///< named under `revoked`: before any successor, even the last one
+  Retired,   ///< its overlap is over, and rotation.retire is automatic
+  Unlisted,  ///< no entry names it, or the entry's own document says absent
+};
+
+/// What the write of a certificate change must know beyond the change.
+struct CertificateDetail {
+  std::string entry;       ///< the manifest's entry, whose slot `Change::name` is; "" for unlisted
+  std::string thumbprint;  ///< what is to stand there; of a removal: what stands there
+  Etag etag;               ///< of the certificate that stands there now; empty: none
+  Goes goes = Goes::Not;
+  bool operator==(const CertificateDetail&) const = default;
+};
+
 struct Change {
   Action action = Action::Update;
   Kind kind = Kind::ProvisioningService;
@@ -49,6 +69,7 @@ struct Change {
   bool destructive = false;        ///< a removal of a service, hub link, policy or certificate
   std::vector<std::string> calls;  ///< "PUT provisioningServices/fleet-eu"
   std::optional<Hold> held;
+  std::optional<CertificateDetail> certificate;  ///< with Kind::Certificate
   bool operator==(const Change&) const = default;
 };
 

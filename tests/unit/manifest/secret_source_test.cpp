@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "reconciler/manifest/child_process.hpp"
+#include "reconciler/base/child_process.hpp"
 #include "tests/unit/manifest/temporary_folder.hpp"
 
 namespace dps::manifest {

@@ -1,4 +1,4 @@
-#include "reconciler/manifest/child_process.hpp"
+#include "reconciler/base/child_process.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 
 #include "reconciler/base/text.hpp"
 
-namespace dps::manifest {
+namespace dps {
 namespace {
 
 using std::chrono::milliseconds;
@@ -273,4 +273,4 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
   return conversation.take();
 }
 
-}  // namespace dps::manifest
+}  // namespace dps

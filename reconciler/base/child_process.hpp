@@ -11,7 +11,7 @@
 #include "reconciler/base/result.hpp"
 #include "reconciler/base/secret.hpp"
 
-namespace dps::manifest {
+namespace dps {
 
 struct Program {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
@@ -29,4 +29,4 @@ struct Program {
 /// "ProgramTooSlow" (RetryLater), "ProgramTooTalkative" (GiveUp), "Interrupted" (RetryLater).
 Result<Secret> run_program(const Program& program, const std::stop_token& stop);
 
-}  // namespace dps::manifest
+}  // namespace dps
