@@ -271,8 +271,11 @@ class CurlExchange::Engine {
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a name lookup does not hold up a stop
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, whole(settings_.connect_timeout));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, whole(settings_.total_timeout));
+    curl_easy_setopt(easy,
+                     CURLOPT_CONNECTTIMEOUT_MS,
+                     whole(request.connect_limit.value_or(settings_.connect_timeout)));
+    curl_easy_setopt(
+        easy, CURLOPT_TIMEOUT_MS, whole(request.total_limit.value_or(settings_.total_timeout)));
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy,
                      CURLOPT_LOW_SPEED_TIME,
@@ -282,7 +285,9 @@ class CurlExchange::Engine {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     const auto origin = origin_of(request.url);
     if (origin && origin->scheme == "https") curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    if (origin && is_loopback(*origin)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (request.via == Via::NoProxy || (origin && is_loopback(*origin))) {
+      curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    }
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);

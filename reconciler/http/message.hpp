@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "reconciler/base/clock.hpp"
 #include "reconciler/base/secret.hpp"
 #include "reconciler/base/text.hpp"
 
@@ -14,6 +15,9 @@ namespace dps::http {
 enum class Method { Get, Put, Patch, Post, Delete };
 std::string_view word(Method method);  ///< "GET"
 
+/// Whether the proxy variables apply. Loopback never goes through a proxy.
+enum class Via { ProxyOfEnvironment, NoProxy };
+
 using Headers = std::map<std::string, std::string, LessIgnoringCase>;
 
 struct Request {
@@ -21,6 +25,11 @@ struct Request {
   std::string url;   ///< absolute; sent byte for byte, up to 8 KB
   Headers headers;   ///< without authorization
   std::string body;  ///< may hold keys: wiped by the sender of a write, never logged
+
+  /// Bounds of this request alone, where the exchange's own do not fit; more than zero.
+  std::optional<Duration> connect_limit{};  ///< until it may be sent
+  std::optional<Duration> total_limit{};    ///< until the answer is there, connecting included
+  Via via = Via::ProxyOfEnvironment;
 };
 
 struct Response {

@@ -202,6 +202,19 @@ TEST(CurlExchange, EndsATransferThatTakesTooLong) {
   EXPECT_EQ(answer.error().delivery, Delivery::MaybeSent);
 }
 
+TEST(CurlExchange, TakesTheBoundsOfTheRequestBeforeItsOwn) {
+  TcpServer server([](Connection& connection, int) {
+    connection.read_request();
+    connection.read_request();  // no answer
+  });
+  CurlExchange exchange({});
+  auto asked = request(Method::Get, server.url("/x"));
+  asked.total_limit = milliseconds{100};
+  const auto answer = exchange.send(asked, {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "Timeout");
+}
+
 TEST(CurlExchange, StopsWhenToldTo) {
   std::stop_source stop;
   TcpServer server([&](Connection& connection, int) {
