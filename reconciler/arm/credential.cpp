@@ -124,16 +124,6 @@ void StaticToken::reject(std::uint64_t /*generation*/) {
   state_->rejected = true;
 }
 
-const std::vector<std::string>& credential_kinds() {
-  static const std::vector<std::string> kinds_in_order = {"workload-identity",
-                                                          "managed-identity",
-                                                          "client-secret",
-                                                          "client-certificate",
-                                                          "azure-cli",
-                                                          "token"};
-  return kinds_in_order;
-}
-
 namespace {
 
 std::string variable(const CredentialSettings& settings, std::string_view name) {
@@ -178,15 +168,6 @@ Error not_available(std::string_view kind) {
                  "use client-secret or token");
 }
 
-// What the environment says, without looking at anything else.
-std::string configured_kind(const CredentialSettings& settings) {
-  if (!variable(settings, "AZURE_CLIENT_SECRET").empty()) return "client-secret";
-  if (!variable(settings, "AZURE_FEDERATED_TOKEN_FILE").empty()) return "workload-identity";
-  if (!variable(settings, "AZURE_CLIENT_CERTIFICATE_PATH").empty()) return "client-certificate";
-  if (!variable(settings, "AZURE_ACCESS_TOKEN").empty()) return "token";
-  return {};
-}
-
 }  // namespace
 
 std::string authority_from(const CredentialSettings& settings) {
@@ -198,23 +179,12 @@ std::string authority_from(const CredentialSettings& settings) {
 Result<std::unique_ptr<http::TokenSource>> make_credential(const CredentialSettings& settings,
                                                            http::Exchange& bare,
                                                            Clock& clock) {
-  auto kind = settings.kind;
-  if (kind == "auto") {
-    kind = configured_kind(settings);
-    if (kind.empty()) {
-      return fail(give_up("NoCredential",
-                          "no credential is configured",
-                          "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or "
-                          "AZURE_ACCESS_TOKEN"));
-    }
-  }
+  const auto choice = choose_credential(settings.kind, settings.variable, settings.attendance);
+  if (!choice) return fail(choice.error());
+  const auto& kind = choice->kind;
   if (kind == "client-secret") return by_client_secret(settings, bare, clock);
   if (kind == "token") return by_token(settings);
-  const auto& kinds = credential_kinds();
-  if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return fail(not_available(kind));
-  return fail(give_up("BadCredential",
-                      fmt::format("no credential is called \"{}\"", printable(kind, 40)),
-                      "auto, client-secret or token"));
+  return fail(not_available(kind));
 }
 
 }  // namespace dps::arm

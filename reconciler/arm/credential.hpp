@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reconciler/arm/cloud.hpp"
+#include "reconciler/arm/credential_choice.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/result.hpp"
 #include "reconciler/base/secret.hpp"
@@ -81,14 +82,11 @@ std::unique_ptr<TokenFetcher> client_secret_fetcher(ClientSecret credential,
 
 struct CredentialSettings {
   std::string kind = "auto";  ///< the value of --auth
-  /// An environment variable, or nothing. An empty one counts as not set.
-  std::function<std::optional<std::string>(std::string_view)> variable;
+  VariableReader variable;
+  Attendance attendance = Attendance::Unattended;
   Cloud cloud;
   std::function<double()> jitter;  ///< uniform in [0, 1)
 };
-
-/// The kinds that --auth knows, in the order in which `auto` looks for configured ones.
-const std::vector<std::string>& credential_kinds();
 
 /// AZURE_AUTHORITY_HOST, for with_endpoints(); "" when not set.
 std::string authority_from(const CredentialSettings& settings);
