@@ -32,10 +32,16 @@ struct Request {
   Via via = Via::ProxyOfEnvironment;
 };
 
+enum class Protocol { Unknown, Http1, Http2 };
+enum class Connection { Unknown, Fresh, Reused };
+
 struct Response {
   int status = 0;
   Headers headers;
   std::string body;
+
+  Protocol protocol = Protocol::Unknown;        ///< how it travelled: for those who watch
+  Connection connection = Connection::Unknown;  ///< whether the request found one open
 
   std::string header(std::string_view name) const;  ///< "" when missing
 };

@@ -1,5 +1,7 @@
 #include "reconciler/http/curl_exchange.hpp"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -10,8 +12,9 @@ namespace dps::http {
 namespace {
 
 using std::chrono::milliseconds;
-using test::Connection;
 using test::TcpServer;
+using testing::HasSubstr;
+using testing::MatchesRegex;
 
 Request request(Method method, std::string url, std::string body = {}) {
   Request out;
@@ -21,7 +24,7 @@ Request request(Method method, std::string url, std::string body = {}) {
   return out;
 }
 
-void answer_all(Connection& connection, int) {
+void answer_all(test::Connection& connection, int) {
   for (;;) {
     const auto text = connection.read_request();
     if (text.empty() || !connection.ok(text)) return;
@@ -84,7 +87,7 @@ TEST(CurlExchange, ReusesAConnection) {
 }
 
 TEST(CurlExchange, DoesNotFollowRedirects) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.write(
         "HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
@@ -96,7 +99,7 @@ TEST(CurlExchange, DoesNotFollowRedirects) {
 }
 
 TEST(CurlExchange, JoinsHeadersThatComeTwiceAndDropsInterimOnes) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.write(
         "HTTP/1.1 103 Early\r\nx-early: 1\r\n\r\n"
@@ -119,12 +122,12 @@ TEST(CurlExchange, SaysNotSentWhenNobodyListens) {
   const auto answer = exchange.send(request(Method::Put, url, "b"), {});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().delivery, Delivery::NotSent);
-  EXPECT_EQ(answer.error().error.id, "NetworkError");
+  EXPECT_EQ(answer.error().error.id, "ConnectionRefused");
   EXPECT_EQ(answer.error().error.next, NextMove::RetryLater);
 }
 
 TEST(CurlExchange, SaysMaybeSentWhenTheConnectionBreaksAfterTheRequest) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.reset();
   });
@@ -136,7 +139,7 @@ TEST(CurlExchange, SaysMaybeSentWhenTheConnectionBreaksAfterTheRequest) {
 }
 
 TEST(CurlExchange, SaysMaybeSentForAnAnswerThatBreaksOff) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
   });
@@ -149,7 +152,7 @@ TEST(CurlExchange, SaysMaybeSentForAnAnswerThatBreaksOff) {
 // A kept-alive connection that the server ends without an answer: curl would send once more.
 TEST(CurlExchange, NeverSendsAWriteTwiceOnItsOwn) {
   std::atomic<int> puts{0};
-  TcpServer server([&](Connection& connection, int) {
+  TcpServer server([&](test::Connection& connection, int) {
     connection.read_request();
     connection.ok("first");
     if (connection.read_request().starts_with("PUT")) ++puts;
@@ -164,7 +167,7 @@ TEST(CurlExchange, NeverSendsAWriteTwiceOnItsOwn) {
 }
 
 TEST(CurlExchange, ReplacesAClosedConnectionForAGet) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.ok("one");
     connection.read_request();
@@ -175,7 +178,7 @@ TEST(CurlExchange, ReplacesAClosedConnectionForAGet) {
 }
 
 TEST(CurlExchange, RefusesAnswersThatAreTooLarge) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.ok(std::string(3'000'000, 'x'));
   });
@@ -189,7 +192,7 @@ TEST(CurlExchange, RefusesAnswersThatAreTooLarge) {
 }
 
 TEST(CurlExchange, EndsATransferThatTakesTooLong) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.read_request();  // no answer
   });
@@ -203,7 +206,7 @@ TEST(CurlExchange, EndsATransferThatTakesTooLong) {
 }
 
 TEST(CurlExchange, TakesTheBoundsOfTheRequestBeforeItsOwn) {
-  TcpServer server([](Connection& connection, int) {
+  TcpServer server([](test::Connection& connection, int) {
     connection.read_request();
     connection.read_request();  // no answer
   });
@@ -215,9 +218,121 @@ TEST(CurlExchange, TakesTheBoundsOfTheRequestBeforeItsOwn) {
   EXPECT_EQ(answer.error().error.id, "Timeout");
 }
 
+TEST(CurlExchange, SaysWhenTheFirstByteDoesNotCome) {
+  TcpServer server([](test::Connection& connection, int) {
+    connection.read_request();
+    connection.read_request();
+  });
+  CurlSettings settings;
+  settings.first_byte_timeout = milliseconds{80};
+  CurlExchange exchange(settings);
+  const auto answer = exchange.send(request(Method::Put, server.url("/x"), "b"), {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "NoAnswer");
+  EXPECT_EQ(answer.error().delivery, Delivery::MaybeSent);
+  EXPECT_THAT(answer.error().error.what, MatchesRegex("no answer of 127.0.0.1:[0-9]+ within 80ms"));
+}
+
+TEST(CurlExchange, SaysWhenTheAnswerStopsComing) {
+  TcpServer server([](test::Connection& connection, int) {
+    connection.read_request();
+    connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    connection.read_request();
+  });
+  CurlSettings settings;
+  settings.stall_timeout = milliseconds{80};
+  CurlExchange exchange(settings);
+  const auto answer = exchange.send(request(Method::Get, server.url("/x")), {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "AnswerStalled");
+  EXPECT_THAT(answer.error().error.what, HasSubstr("stopped coming: nothing for 80ms"));
+}
+
+TEST(CurlExchange, LetsASlowAnswerComeAsLongAsItComes) {
+  TcpServer server([](test::Connection& connection, int) {
+    connection.read_request();
+    connection.write("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n");
+    for (int i = 0; i < 20; ++i) {
+      std::this_thread::sleep_for(milliseconds{10});
+      connection.write("x");
+    }
+  });
+  CurlSettings settings;
+  settings.first_byte_timeout = milliseconds{150};
+  settings.stall_timeout = milliseconds{150};
+  CurlExchange exchange(settings);
+  const auto answer = exchange.send(request(Method::Get, server.url("/x")), {});
+  ASSERT_TRUE(answer) << answer.error().error.what;
+  EXPECT_EQ(answer->body.size(), 20U);
+}
+
+// A listener whose queue is full drops what comes next: nothing answers, not even a refusal.
+TEST(CurlExchange, CallsAnEndpointThatSwallowsPacketsDeadInBoundedTime) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 0), 0);
+  socklen_t length = sizeof address;
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  std::vector<int> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    ::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  CurlSettings settings;
+  settings.connect_timeout = milliseconds{150};
+  CurlExchange exchange(settings);
+  const auto answer = exchange.send(
+      request(Method::Put, fmt::format("http://127.0.0.1:{}/x", ntohs(address.sin_port)), "b"), {});
+  for (const int filler : fillers) ::close(filler);
+  ::close(listener);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "ConnectTimeout");
+  EXPECT_EQ(answer.error().delivery, Delivery::NotSent);
+  EXPECT_THAT(answer.error().error.what, HasSubstr("within 150ms: nothing answers there"));
+}
+
+TEST(CurlExchange, SaysWhenANameDoesNotResolve) {
+  CurlExchange exchange({});
+  auto asked = request(Method::Put, "https://no-such-host.invalid/x", "b");
+  asked.via = Via::NoProxy;
+  const auto answer = exchange.send(asked, {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "NameNotResolved");
+  EXPECT_EQ(answer.error().delivery, Delivery::NotSent);
+  EXPECT_THAT(answer.error().error.what, HasSubstr("no-such-host.invalid:443"));
+}
+
+TEST(CurlExchange, EndsAHeaderThatHasNoEnd) {
+  TcpServer server([](test::Connection& connection, int) {
+    connection.read_request();
+    connection.write("HTTP/1.1 200 OK\r\n");
+    const auto line = "x-more: " + std::string(1000, 'y') + "\r\n";
+    for (int i = 0; i < 2000 && connection.write(line); ++i) {
+    }
+  });
+  CurlExchange exchange({});
+  const auto answer = exchange.send(request(Method::Get, server.url("/x")), {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "TooLarge");
+}
+
+TEST(CurlExchange, TellsAReusedConnectionFromAFreshOne) {
+  TcpServer server(answer_all);
+  CurlExchange exchange({});
+  const auto first = exchange.send(request(Method::Get, server.url("/x")), {});
+  const auto second = exchange.send(request(Method::Get, server.url("/x")), {});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->connection, http::Connection::Fresh);
+  EXPECT_EQ(second->connection, http::Connection::Reused);
+  EXPECT_EQ(second->protocol, Protocol::Http1);
+}
+
 TEST(CurlExchange, StopsWhenToldTo) {
   std::stop_source stop;
-  TcpServer server([&](Connection& connection, int) {
+  TcpServer server([&](test::Connection& connection, int) {
     connection.read_request();
     stop.request_stop();
     connection.read_request();
@@ -267,12 +382,14 @@ TEST(CurlExchange, RefusesOtherSchemes) {
 
 TEST(CurlExchange, SpeaksNoPlainTextWithATlsUrl) {
   TcpServer server(
-      [](Connection& connection, int) { connection.write("HTTP/1.1 200 OK\r\n\r\n"); });
+      [](test::Connection& connection, int) { connection.write("HTTP/1.1 200 OK\r\n\r\n"); });
   CurlExchange exchange({});
   auto url = server.url("/x");
   url.replace(0, 4, "https");
   const auto answer = exchange.send(request(Method::Put, url, "b"), {});
   ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().error.id, "TlsError");
+  EXPECT_THAT(answer.error().error.what, HasSubstr("does not speak TLS"));
   EXPECT_EQ(answer.error().delivery, Delivery::NotSent);
 }
 
