@@ -12,7 +12,6 @@
 #include "reconciler/apply/render_report.hpp"
 #include "reconciler/controller/look.hpp"
 #include "reconciler/http/jitter.hpp"
-#include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/render_json.hpp"
 #include "reconciler/plan/render_text.hpp"
 #include "reconciler/plan/saved_plan.hpp"
@@ -162,16 +161,6 @@ Result<void> fits(const plan::SavedPlan& saved, const Options& options, std::str
   return {};
 }
 
-/// Changes that this version shows and cannot make: then the pass has not converged, and says so.
-bool leaves_undone(const plan::Plan& plan) {
-  for (const auto& service : plan.services) {
-    for (const auto& change : service.changes) {
-      if (change.held && change.held->id == plan::kCertificatesHold) return true;
-    }
-  }
-  return false;
-}
-
 bool destroys(const plan::Plan& plan) {
   for (const auto& service : plan.services) {
     if (!service.has_work()) continue;
@@ -279,7 +268,7 @@ int apply_plan(Session& session) {
   add_out_of_date(report, out_of_date);
 
   auto endings = endings_of(session, pass.loaded, plan);
-  endings.failed = endings.failed || report.failed() || leaves_undone(plan);
+  endings.failed = endings.failed || report.failed();
   endings.out_of_date = report.out_of_date();
   const auto color = session.color_out() ? apply::ReportColor::On : apply::ReportColor::Off;
   const int code = print(text ? apply::render_text(report, color) : apply::render_json(report),

@@ -88,20 +88,6 @@ std::string canonical(const DesiredPolicy& policy) {
       .text();
 }
 
-std::string canonical(const DesiredCertificate& certificate) {
-  return Canonical()
-      .add(certificate.name)
-      .add(certificate.thumbprint)
-      .add(static_cast<std::int64_t>(certificate.verification))
-      .add(static_cast<std::int64_t>(certificate.strategy))
-      .add(static_cast<std::int64_t>(certificate.overlap.count()))
-      .add(static_cast<std::int64_t>(certificate.retire))
-      .add_set(certificate.slots)
-      .add_set(certificate.revoked)
-      .add(certificate.presence == Presence::Present)
-      .text();
-}
-
 template <class Entry>
 void add_entries(Canonical& out, const std::optional<std::vector<Entry>>& entries) {
   out.add(entries.has_value());
@@ -129,11 +115,9 @@ std::string desired_revision(const DesiredService& desired) {
   for (const auto& [name, value] : desired.tags.value_or(Tags())) out.add(lower(name)).add(value);
   add_entries(out, desired.linked_hubs);
   add_entries(out, desired.policies);
-  add_entries(out, desired.certificates);
   const auto& lifecycle = desired.lifecycle;
   out.add(lifecycle.protect).add_set(lifecycle.ignore);
-  for (const auto unlisted :
-       {lifecycle.hubs, lifecycle.policies, lifecycle.certificates, lifecycle.tags}) {
+  for (const auto unlisted : {lifecycle.hubs, lifecycle.policies, lifecycle.tags}) {
     out.add(unlisted == Unlisted::Keep);
   }
   return short_digest(out.text(), kRevisionLength);
@@ -169,6 +153,7 @@ Bookkeeping bookkeeping_after(const Subject& subject, const std::vector<Change>&
 }
 
 void leave_out(const Change& change, const Bookkeeping& live, Bookkeeping& after) {
+  if (change.kind == Kind::Certificate) return;
   after.revision = live.revision;
   if (change.kind == Kind::LinkedHub && change.action == Action::Delete) {
     const auto known = live.fingerprints.find(host_digest(change.name));

@@ -8,8 +8,9 @@
 
 namespace dps::plan {
 
-/// 12 characters of a digest of everything that the manifests say of the service: references to
-/// secrets, never secrets. The order of hubs, policies and certificates is no difference.
+/// 12 characters of a digest of what the manifests say of the service: references to secrets, never
+/// secrets. The order of hubs and policies is no difference. Certificates are no part of it: they
+/// are written without a write of the service, so the tag could not follow them.
 std::string desired_revision(const DesiredService& desired);
 
 /// After all of `changes` were made. Of a service that only entry documents speak of, owner,

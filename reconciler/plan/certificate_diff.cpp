@@ -13,7 +13,7 @@
 namespace dps::plan {
 namespace {
 
-constexpr std::string_view kList = "certificates";
+constexpr std::string_view kList = kCertificateList;
 
 Json shown(const LiveCertificate& live) {
   Json out = {{"thumbprint", live.thumbprint}, {"verified", live.verified}};
@@ -46,11 +46,12 @@ class Entry {
 
   void compare() {
     if (wanted_.presence == Presence::Absent) {
-      for (const auto* live : found_) remove(*live, impact::certificate_removed());
+      for (const auto* live : found_) remove(*live, Goes::Unlisted, impact::certificate_removed());
       return;
     }
     for (const auto* live : found_) {
-      if (is_revoked(*live)) remove(*live, impact::certificate_removed() + " (revoked)");
+      if (is_revoked(*live))
+        remove(*live, Goes::Revoked, impact::certificate_removed() + " (revoked)");
     }
     std::erase_if(found_, [&](const LiveCertificate* live) { return is_revoked(*live); });
     const auto current = std::find_if(found_.begin(), found_.end(), [&](const auto* live) {
@@ -79,12 +80,15 @@ class Entry {
     });
   }
 
+  /// `live`: what stands in the slot now; null: nothing.
   void add(Action action,
            const std::string& slot,
            std::string field,
            Json before,
            Json after,
-           std::string impact) {
+           std::string impact,
+           const LiveCertificate* live,
+           Goes goes = Goes::Not) {
     auto path = entry_path(kList, slot, field);
     if (subject_.ignores(path)) return;
     auto change = field_change(Kind::Certificate,
@@ -96,11 +100,16 @@ class Entry {
                                std::move(impact));
     change.action = action;
     change.destructive = action == Action::Delete;
+    change.certificate =
+        CertificateDetail{wanted_.name,
+                          action == Action::Delete ? live->thumbprint : wanted_.thumbprint,
+                          live == nullptr ? Etag{} : live->etag,
+                          goes};
     out_.changes.push_back(std::move(change));
   }
 
-  void remove(const LiveCertificate& live, std::string impact) {
-    add(Action::Delete, live.name, "", shown(live), nullptr, std::move(impact));
+  void remove(const LiveCertificate& live, Goes goes, std::string impact) {
+    add(Action::Delete, live.name, "", shown(live), nullptr, std::move(impact), &live, goes);
   }
 
   void verify(const LiveCertificate& live) {
@@ -112,7 +121,8 @@ class Entry {
         "verification",
         "unverified",
         wanted_verification(wanted_),
-        impact::certificate_verified());
+        impact::certificate_verified(),
+        &live);
   }
 
   WallTime overlap_ends(const LiveCertificate& successor) const {
@@ -125,7 +135,7 @@ class Entry {
       return;
     }
     for (const auto* live : found_) {
-      if (live != &current) remove(*live, impact::certificate_retired());
+      if (live != &current) remove(*live, Goes::Retired, impact::certificate_retired());
     }
   }
 
@@ -145,7 +155,13 @@ class Entry {
   void bring_in() {
     if (wanted_.strategy == RotationStrategy::InPlace) {
       if (found_.empty()) {
-        add(Action::Create, wanted_.name, "", nullptr, shown(wanted_), impact::certificate_added());
+        add(Action::Create,
+            wanted_.name,
+            "",
+            nullptr,
+            shown(wanted_),
+            impact::certificate_added(),
+            nullptr);
       } else {
         rotate(*found_.front(), impact::certificate_replaced(found_.front()->verified));
       }
@@ -156,7 +172,7 @@ class Entry {
         return same(Field::CertificateName, slot, live->name);
       });
       if (taken) continue;
-      add(Action::Create, slot, "", nullptr, shown(wanted_), impact::certificate_added());
+      add(Action::Create, slot, "", nullptr, shown(wanted_), impact::certificate_added(), nullptr);
       return;
     }
     const auto by_age = [](const auto* left, const auto* right) {
@@ -177,7 +193,7 @@ class Entry {
   }
 
   void rotate(const LiveCertificate& live, std::string impact) {
-    add(Action::Rotate, live.name, "", shown(live), shown(wanted_), std::move(impact));
+    add(Action::Rotate, live.name, "", shown(live), shown(wanted_), std::move(impact), &live);
   }
 
   const Subject& subject_;
@@ -210,6 +226,7 @@ void remove_unlisted(const Subject& subject, Findings& out) {
                                impact::certificate_removed());
     change.action = Action::Delete;
     change.destructive = true;
+    change.certificate = CertificateDetail{"", live.thumbprint, live.etag, Goes::Unlisted};
     out.changes.push_back(std::move(change));
   }
 }
@@ -242,11 +259,9 @@ void compare_certificates(const Subject& subject, Findings& out) {
   std::size_t count = subject.live == nullptr ? 0 : subject.live->certificates.entries->size();
   const auto before = count;
   for (auto i = first; i < out.changes.size(); ++i) {
-    auto& change = out.changes[i];
+    const auto& change = out.changes[i];
     if (change.action == Action::Create) ++count;
     if (change.action == Action::Delete) --count;
-    change.held = Hold{std::string(kCertificatesHold),
-                       "certificates are compared and shown; this version does not write them"};
   }
   if (count > kMaxCertificates && count > before) {
     out.error(

@@ -1,13 +1,13 @@
-// certificate_diff: CA certificates, by thumbprint within the names (slots) of an entry. What is
-// found is shown and held: this version does not write certificates.
+// certificate_diff: CA certificates, by thumbprint within the names (slots) of an entry.
+// Written so that apply can ask again after each step and make the first that is due.
 #pragma once
 
 #include "reconciler/plan/findings.hpp"
 
 namespace dps::plan {
 
+inline constexpr std::string_view kCertificateList = "certificates";  ///< in paths and `unseen`
 inline constexpr std::size_t kMaxCertificates = 25;
-inline constexpr std::string_view kCertificatesHold = "certificates-not-written";
 
 /// Errors: "CertificateMissing" (named by thumbprint only), "VerificationUndecided",
 /// "OverlapRunning", "LimitExceeded".

@@ -31,7 +31,7 @@ std::string_view word(Cause cause);
 
 /// Why a change is in the plan and yet not made.
 struct Hold {
-  std::string id;  ///< "max-deletes", "max-removals", "revoked", "certificates-not-written", …
+  std::string id;      ///< "max-deletes", "max-removals", "revoked", "overlap-running", …
   std::string reason;  ///< one sentence
   bool operator==(const Hold&) const = default;
 };

@@ -28,10 +28,14 @@ int rank(Kind kind) {
   return 5;
 }
 
+/// A revoked CA goes before everything else, other removals come last.
+int stage(const Change& change) {
+  if (change.certificate && change.certificate->goes == Goes::Revoked) return 0;
+  return change.action == Action::Delete ? 2 : 1;
+}
+
 bool comes_before(const Change& left, const Change& right) {
-  const bool left_removes = left.action == Action::Delete;
-  const bool right_removes = right.action == Action::Delete;
-  if (left_removes != right_removes) return right_removes;
+  if (stage(left) != stage(right)) return stage(left) < stage(right);
   if (left.kind != right.kind) return rank(left.kind) < rank(right.kind);
   return LessIgnoringCase{}(left.name, right.name);
 }
@@ -124,6 +128,14 @@ ServiceClass class_of(const std::vector<Change>& changes) {
 
 void settle_holds(ServicePlan& plan) {
   if (!plan.bookkeeping) return;
+  const bool writes_service =
+      std::any_of(plan.changes.begin(), plan.changes.end(), [](const Change& change) {
+        return !change.held && change.kind != Kind::Certificate;
+      });
+  if (!writes_service) {
+    plan.bookkeeping.reset();
+    return;
+  }
   for (const auto& change : plan.changes) {
     if (change.held) leave_out(change, plan.live_bookkeeping, *plan.bookkeeping);
   }

@@ -6,8 +6,9 @@
 
 namespace dps::plan {
 
-/// The fixed order: removals after everything else; within each the service, tags, hubs, policies,
-/// certificates; then by name. Fields of one entry keep the order of the table.
+/// The fixed order: revoked certificates, what is added or changed, the other removals; in each the
+/// service, tags, hubs, policies, certificates; then by name. Fields of one entry keep the order of
+/// the table.
 void sort_changes(std::vector<Change>& changes);
 
 /// Is the change carried by tags alone (PATCH)?
@@ -19,7 +20,8 @@ void assign_calls(ServicePlan& plan, const DesiredService* desired);
 /// The class that the changes make it, where nothing else decided.
 ServiceClass class_of(const std::vector<Change>& changes);
 
-/// Takes what is held out of the bookkeeping that a write leaves behind.
+/// Takes what is held out of the bookkeeping that a write leaves behind; without a write of the
+/// service (certificates alone) there is none.
 void settle_holds(ServicePlan& plan);
 
 }  // namespace dps::plan

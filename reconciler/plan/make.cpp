@@ -40,13 +40,14 @@ void append(std::vector<Value>& to, std::vector<Value>& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-/// Drift: the manifest says what it said at our last write.
+/// Drift: the manifest says what it said at our last write. Of certificates the record knows
+/// nothing.
 void assign_causes(const Subject& subject, std::vector<Change>& changes) {
   const auto& written = subject.bookkeeping.revision;
   if (!written || *written != desired_revision(subject.desired)) return;
   for (auto& change : changes) {
-    const bool keys = change.secret || change.action == Action::Adopt ||
-                      change.action == Action::Release ||
+    const bool keys = change.secret || change.kind == Kind::Certificate ||
+                      change.action == Action::Adopt || change.action == Action::Release ||
                       (change.kind == Kind::ProvisioningService && change.action == Action::Delete);
     if (!keys) change.cause = Cause::Drift;
   }
@@ -125,7 +126,10 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
     const bool released = plan.changes.front().action == Action::Release;
     plan.bookkeeping = released ? Bookkeeping() : bookkeeping_after(subject, plan.changes);
     // What was not seen may not be written: the revision would call it drift later.
-    if (!plan.unseen.empty()) plan.bookkeeping->revision = plan.live_bookkeeping.revision;
+    const bool blind = std::any_of(plan.unseen.begin(), plan.unseen.end(), [](const auto& path) {
+      return path != kCertificateList;
+    });
+    if (blind) plan.bookkeeping->revision = plan.live_bookkeeping.revision;
     settle_holds(plan);
   }
   if (!plan.changes.empty()) assign_calls(plan, &subject.desired);

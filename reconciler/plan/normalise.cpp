@@ -43,8 +43,6 @@ std::string_view words(Outcome outcome) {
       return "is refused (`Replacement`)";
     case Outcome::Identifies:
       return "is another entry";
-    case Outcome::Shown:
-      return "is shown, not written";
   }
   return "";
 }
@@ -90,8 +88,12 @@ const std::vector<Rule>& rules() {
        "",
        Written},
       {Field::CertificateName, "certificates[NAME]", WithoutCase, "", Identifies},
-      {Field::CertificateContent, "certificates[NAME] (content)", ByThumbprint, "", Shown},
-      {Field::CertificateVerification, "certificates[NAME].verification", AsTruth, "false", Shown},
+      {Field::CertificateContent, "certificates[NAME] (content)", ByThumbprint, "", Written},
+      {Field::CertificateVerification,
+       "certificates[NAME].verification",
+       AsTruth,
+       "false",
+       Written},
   };
   return table;
 }

@@ -53,7 +53,6 @@ enum class Outcome : std::uint8_t {
   Written,
   Refused,     ///< would need another service
   Identifies,  ///< says which entry it is; never a difference by itself
-  Shown,       ///< compared and shown, not written by this version
 };
 
 struct Rule {

@@ -38,7 +38,9 @@ void not_adopted(Findings& out, std::string why, std::string remedy) {
 std::vector<std::string> removals(const std::vector<Change>& changes) {
   std::vector<std::string> out;
   for (const auto& change : changes) {
-    if (change.action == Action::Delete) out.push_back(printable(change.path, 120));
+    if (change.action == Action::Delete || change.destructive) {
+      out.push_back(printable(change.path, 120));
+    }
   }
   return out;
 }
@@ -128,10 +130,12 @@ void judge_ownership(const Subject& subject, Findings& out) {
     return;
   }
   if (!owner) judge_adoption(subject, out);
-  const bool only_held = std::all_of(out.changes.begin(),
-                                     out.changes.end(),
-                                     [](const auto& change) { return change.held.has_value(); });
-  if (only_held && out.errors.empty()) {
+  // Certificates are written beside the service: they leave no owner tag.
+  const bool nothing_carries_it =
+      std::all_of(out.changes.begin(), out.changes.end(), [](const auto& change) {
+        return change.held.has_value() || change.kind == Kind::Certificate;
+      });
+  if (nothing_carries_it && out.errors.empty()) {
     out.changes.push_back(
         bookkeeping_change(Action::Adopt,
                            subject,

@@ -55,7 +55,8 @@ struct ServicePlan {
   std::vector<std::string> unseen;  ///< "sharedAccessPolicies": could not be read, not compared
   /// The bookkeeping that a write leaves behind: all of it, with_bookkeeping() puts it in.
   /// Fingerprints of the hubs whose credential is sent are put in at the moment of the write.
-  /// Release leaves an empty one. No value: nothing is written (unchanged, blocked, deleted …).
+  /// Release leaves an empty one. No value: the service itself is not written (unchanged, blocked,
+  /// deleted, certificates alone …).
   std::optional<Bookkeeping> bookkeeping;
   Bookkeeping live_bookkeeping;  ///< what the service's tags say now
   bool operator==(const ServicePlan&) const = default;

@@ -6,7 +6,6 @@
 
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
-#include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/change_text.hpp"
 
 namespace dps::plan {
@@ -113,7 +112,7 @@ struct Row {
 std::string note_of(const Change& change) {
   std::string note;
   if (change.cause == Cause::Drift) note = "(drift)";
-  if (change.held && change.held->id != kCertificatesHold) {
+  if (change.held) {
     note += fmt::format("{}(withheld: {})", note.empty() ? "" : " ", shown(change.held->id, 40));
   }
   return note;
@@ -231,13 +230,6 @@ void print_service(const ServicePlan& service, Page& page) {
   page.gap();
   page.line(head);
   print_changes(service.changes, page);
-  const auto held =
-      std::find_if(service.changes.begin(), service.changes.end(), [](const Change& change) {
-        return change.held && change.held->id == kCertificatesHold;
-      });
-  if (held != service.changes.end()) {
-    page.problem(kIndent - 2, {"", held->held->reason, ""}, {"!", Tone::Bad});
-  }
   for (const auto& error : service.errors) page.problem(kIndent - 2, error, {"!", Tone::Bad});
   for (const auto& one : service.warnings) page.problem(kIndent - 2, one, {"?", Tone::Change});
 }

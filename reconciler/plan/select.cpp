@@ -77,6 +77,7 @@ void leave_out_changes(ServicePlan& service, const std::function<bool(const Chan
     service.service_class = class_of(service.changes);
   }
   if (!service.has_work()) service.bookkeeping.reset();
+  settle_holds(service);
 }
 
 void select(Plan& plan, const DesiredState& desired, const Selected& selected) {
@@ -100,10 +101,9 @@ void select(Plan& plan, const DesiredState& desired, const Selected& selected) {
   });
   const bool withheld =
       std::any_of(plan.services.begin(), plan.services.end(), [](const ServicePlan& service) {
-        return std::any_of(
-            service.changes.begin(), service.changes.end(), [](const Change& change) {
-              return change.held && change.held->id != kCertificatesHold;
-            });
+        return std::any_of(service.changes.begin(),
+                           service.changes.end(),
+                           [](const Change& change) { return change.held.has_value(); });
       });
   if (!withheld) {
     plan.guards.clear();

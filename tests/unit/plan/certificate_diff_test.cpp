@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "fixtures.hpp"
+#include "reconciler/plan/bookkeeping_after.hpp"
 
 namespace dps::plan {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using namespace testing;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const std::string kA(40, 'A');
 const std::string kB(40, 'B');
@@ -143,7 +145,7 @@ TEST(CertificateDiff, PlansTheObviousStep) {
       {"revoked goes, and its slot is free",
        {edited(ca("ca", kB), [](auto& one) { one.revoked = {kA}; })},
        {live_ca("ca", kA)},
-       {"create certificates[ca]", "delete certificates[ca]"},
+       {"delete certificates[ca]", "create certificates[ca]"},
        {}},
   };
   for (const auto& one : cases) {
@@ -154,15 +156,18 @@ TEST(CertificateDiff, PlansTheObviousStep) {
     const auto plan = plan_of(desired, live);
     EXPECT_EQ(lines(plan), one.changes) << one.name;
     EXPECT_EQ(error_ids(plan), one.errors) << one.name;
+    EXPECT_EQ(plan.has_work(), !one.changes.empty()) << one.name;
+    EXPECT_FALSE(plan.bookkeeping.has_value()) << one.name << ": the service is not written";
     for (const auto& change : plan.changes) {
-      EXPECT_TRUE(change.held.has_value()) << one.name;
-      EXPECT_THAT(change.calls, IsEmpty()) << one.name;
+      EXPECT_FALSE(change.held.has_value()) << one.name;
+      EXPECT_THAT(change.calls, Not(IsEmpty())) << one.name;
+      EXPECT_EQ(change.cause, Cause::Manifest) << one.name;
+      ASSERT_TRUE(change.certificate.has_value()) << one.name;
     }
-    EXPECT_FALSE(plan.has_work()) << one.name;
   }
 }
 
-TEST(CertificateDiff, TheRestOfTheServiceGoesOn) {
+TEST(CertificateDiff, TheRevisionFollowsTheServiceAlone) {
   auto desired = wanted();
   desired.certificates = {ca("ca", kA)};
   desired.allocation_policy = "Static";
@@ -171,10 +176,10 @@ TEST(CertificateDiff, TheRestOfTheServiceGoesOn) {
   const auto plan = plan_of(desired, live);
   EXPECT_EQ(plan.service_class, ServiceClass::Rotate);
   EXPECT_TRUE(plan.has_work());
-  EXPECT_EQ(plan.bookkeeping->revision, read_bookkeeping(live.tags).revision);
+  EXPECT_EQ(plan.bookkeeping->revision, desired_revision(desired));
 }
 
-TEST(CertificateDiff, WhatIsNotWrittenCountsForNoGuard) {
+TEST(CertificateDiff, RemovalsCountForTheGuard) {
   auto desired = wanted();
   desired.certificates.emplace();
   auto live = standing();
@@ -184,7 +189,7 @@ TEST(CertificateDiff, WhatIsNotWrittenCountsForNoGuard) {
   }
   const auto plan = make(desired_of({desired}), live_of({live}), {}, {}, noon());
   EXPECT_EQ(plan.summary.held, 20U);
-  EXPECT_FALSE(plan.has_guard_holds());
+  EXPECT_TRUE(plan.has_guard_holds());
 }
 
 TEST(CertificateDiff, WhatWasNotReadIsUnseen) {
