@@ -205,6 +205,19 @@ Result<std::vector<LiveCertificate>> Client::list_certificates(const ServiceId& 
   return out;
 }
 
+Result<LiveCertificate> Client::get_certificate(const ServiceId& id,
+                                                const std::string& name,
+                                                const std::stop_token& stop) {
+  const auto url = [&](std::string_view asked) {
+    return certificate_url(settings_.cloud, id, name, asked);
+  };
+  auto answer = get_versioned(url, {}, http::Method::Get, stop);
+  if (!answer) return fail(of_certificate(answer.error()));
+  const auto document = read_and_wipe(answer->response);
+  if (!document) return fail(document.error());
+  return decode_certificate_answer(*document);
+}
+
 Result<std::vector<std::string>> Client::list_skus(const ServiceId& id,
                                                    const std::stop_token& stop) {
   std::vector<std::string> out;

@@ -125,6 +125,23 @@ LiveCertificate decode_certificate(const Json& document) {
   return certificate;
 }
 
+Result<LiveCertificate> decode_certificate_answer(const Json& document) {
+  auto certificate = decode_certificate(document);
+  const char* lacks = certificate.thumbprint.empty()  ? "thumbprint"
+                      : certificate.etag.text.empty() ? "etag"
+                                                      : nullptr;
+  if (lacks != nullptr) {
+    return fail(
+        Error{NextMove::RetryLater,
+              "BadAnswer",
+              std::string("ARM showed a certificate without its ") + lacks,
+              "check that the endpoint is Azure Resource Manager and no proxy stands before",
+              200,
+              {}});
+  }
+  return certificate;
+}
+
 PolicyWithKeys decode_policy(const Json& policy) {
   PolicyWithKeys out;
   out.name = text_member(policy, "keyName");

@@ -28,8 +28,11 @@ struct PolicyWithKeys {
 /// out of the kept text: it never holds a key.
 Result<LiveService> decode_service(const Json& document, std::string_view version);
 
-/// One entry of a certificate list, or a certificate's own answer.
+/// One entry of a certificate list.
 LiveCertificate decode_certificate(const Json& document);
+/// A certificate's own answer. RetryLater "BadAnswer" when it has no etag or no thumbprint: the
+/// next step could not be guarded.
+Result<LiveCertificate> decode_certificate_answer(const Json& document);
 
 PolicyWithKeys decode_policy(const Json& policy);
 

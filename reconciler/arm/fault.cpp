@@ -88,7 +88,7 @@ constexpr Class kUnregistered = {NextMove::WaitForOthers,
 constexpr Class kLimit = {
     NextMove::GiveUp, "LimitExceeded", "remove something, or have the limit raised"};
 
-constexpr std::array<CodeClass, 38> kCodes = {{
+constexpr std::array<CodeClass, 39> kCodes = {{
     {"AuthorizationFailed", kDenied},
     {"LinkedAuthorizationFailed", kDenied},
     {"Forbidden", kDenied},
@@ -108,6 +108,10 @@ constexpr std::array<CodeClass, 38> kCodes = {{
     {"ParentResourceNotFound", kServiceNotFound},
     {"404002", kServiceNotFound},
     {"404015", kCertificateNotFound},
+    {"400053",
+     {NextMove::GiveUp,
+      "ProofRefused",
+      "see that the signer uses the private key of the very CA that the manifest names"}},
     {"409301", kInTransition},
     {"409002", kInTransition},
     {"AnotherOperationInProgress", kInTransition},
@@ -251,6 +255,15 @@ Error to_error(const http::Response& response) {
     error.what = fmt::format("HTTP {} without an error that can be read", response.status);
   }
   error.request_id = printable(response.header("x-ms-request-id"), 100);
+  return error;
+}
+
+Error of_certificate(Error error) {
+  const auto said = lower(error.what);
+  if (error.id == "ServiceNotFound" && said.ends_with("(resourcenotfound)") &&
+      said.find("/certificates/") != std::string::npos) {
+    error.id = kCertificateNotFound.id;
+  }
   return error;
 }
 

@@ -37,11 +37,15 @@ std::string clean(std::string_view text);
 ///                  NotFound, ScopeLocked, MissingSubscriptionRegistration, SubscriptionDisabled,
 ///                  ResourceGroupBeingDeleted
 ///   GiveUp         RequestDisallowedByPolicy, InvalidApiVersion, NameTaken, LimitExceeded,
-///                  DuplicateHub, BadRequest (other 4xx)
+///                  DuplicateHub, ProofRefused, BadRequest (other 4xx)
 /// ServiceNotFound: the service itself (404002, ResourceNotFound) is what is missing.
 Error to_error(const http::Response& response);
 /// The same of a body alone, for the `error` of a failed operation; `status` may be 0.
 Error to_error(const ErrorBody& body, int status);
+
+/// The same error of a request about a certificate: the front door's ResourceNotFound that names a
+/// certificate is CertificateNotFound, not the service's.
+Error of_certificate(Error error);
 
 /// The answer when it is 2xx, else the error; failures of the wire pass through.
 Result<http::Response> accepted(http::Answer answer);

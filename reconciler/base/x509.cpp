@@ -8,36 +8,37 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <cstring>
 #include <ctime>
-#include <memory>
 
 #include "reconciler/base/crypto.hpp"
+#include "reconciler/base/x509_openssl.hpp"
 
 namespace dps {
-namespace {
-
-template <auto release>
-struct Release {
-  template <class T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-using X509Pointer = std::unique_ptr<X509, Release<X509_free>>;
-using BioPointer = std::unique_ptr<BIO, Release<BIO_free>>;
-using KeyPointer = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
+namespace openssl {
 
 BioPointer reading(std::string_view bytes) {
   return BioPointer(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
 }
 
+X509Pointer certificate_from_der(std::string_view der) {
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* const end = at + der.size();
+  X509Pointer certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  ERR_clear_error();
+  if (at != end) return nullptr;
+  return certificate;
+}
+
+std::string text_of(BIO* bio) {
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<std::size_t>(length)};
+}
+
 std::string name_text(const X509_NAME* name) {
   const BioPointer out(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(out.get(), &data);
-  return {data, static_cast<std::size_t>(length)};
+  return text_of(out.get());
 }
 
 WallTime time_of(const ASN1_TIME* time) {
@@ -54,6 +55,12 @@ WallTime time_of(const ASN1_TIME* time) {
                   std::chrono::hours{broken.tm_hour} + std::chrono::minutes{broken.tm_min} +
                   std::chrono::seconds{broken.tm_sec}};
 }
+
+}  // namespace openssl
+
+namespace {
+
+using namespace openssl;
 
 std::string key_text(X509* certificate) {
   const KeyPointer key(X509_get_pubkey(certificate));
@@ -112,38 +119,6 @@ Result<CertificateFacts> parse_certificate(std::string_view bytes) {
   }
   ERR_clear_error();
   return first;
-}
-
-Result<void> check_key(const CertificateFacts& certificate,
-                       std::string_view key_pem,
-                       std::string_view passphrase) {
-  const auto bio = reading(key_pem);
-  struct Phrase {
-    std::string_view text;
-  } phrase{passphrase};
-  const auto give = [](char* buffer, int size, int, void* user) {
-    const auto text = static_cast<Phrase*>(user)->text;
-    const auto length = std::min(text.size(), static_cast<std::size_t>(size));
-    std::memcpy(buffer, text.data(), length);
-    return static_cast<int>(length);
-  };
-  const KeyPointer key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give, &phrase));
-  ERR_clear_error();
-  if (!key) {
-    return fail(give_up("BadKey",
-                        "the private key cannot be read",
-                        "a PEM key (PKCS#8, PKCS#1 or SEC1) and its passphrase if it has one"));
-  }
-  const auto* data = reinterpret_cast<const unsigned char*>(certificate.der.data());
-  const X509Pointer parsed(d2i_X509(nullptr, &data, static_cast<long>(certificate.der.size())));
-  const bool fits = parsed && X509_check_private_key(parsed.get(), key.get()) == 1;
-  ERR_clear_error();
-  if (!fits) {
-    return fail(give_up("KeyDoesNotFit",
-                        "the private key is not that of the certificate",
-                        "the key that the certificate was made with"));
-  }
-  return {};
 }
 
 }  // namespace dps

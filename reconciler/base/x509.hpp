@@ -27,10 +27,11 @@ struct CertificateFacts {
 /// else the first. GiveUp "BadCertificate"; the content is not quoted.
 Result<CertificateFacts> parse_certificate(std::string_view bytes);
 
-/// Does the private key (PEM, perhaps encrypted) belong to the certificate?
-/// GiveUp "BadKey" when it cannot be read, "KeyDoesNotFit" when it is another's.
+/// Does the private key (PEM or DER, perhaps encrypted) belong to the certificate?
+/// GiveUp "KeyDoesNotFit" when it is another's; "BadKey", "PassphraseMissing", "PassphraseWrong"
+/// when it cannot be read.
 [[nodiscard]] Result<void> check_key(const CertificateFacts& certificate,
-                                     std::string_view key_pem,
+                                     std::string_view key,
                                      std::string_view passphrase);
 
 }  // namespace dps
