@@ -7,6 +7,7 @@
 #include <string>
 
 #include "reconciler/arm/client.hpp"
+#include "reconciler/arm/proof.hpp"
 #include "reconciler/arm/secret_reader.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/model/key_facts.hpp"
@@ -44,6 +45,7 @@ struct Tools {
   std::function<double()> jitter;             ///< uniform in [0, 1)
   std::function<void(const Step&)> step;      ///< may be empty
   std::function<void(const Finished&)> done;  ///< may be empty; as each service ends
+  arm::ProofSigner* proofs = nullptr;         ///< null: nothing is proved
 };
 
 /// No new work after this, and no write is begun; a running one reaches its end.

@@ -14,8 +14,9 @@ namespace {
 using plan::Tone;
 
 // In the order of the summary.
-constexpr std::array<Outcome, 15> kOutcomes = {Outcome::Created,
+constexpr std::array<Outcome, 16> kOutcomes = {Outcome::Created,
                                                Outcome::Updated,
+                                               Outcome::Rotated,
                                                Outcome::Adopted,
                                                Outcome::Released,
                                                Outcome::Deleted,
@@ -34,6 +35,7 @@ Tone tone_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::Created:
     case Outcome::Updated:
+    case Outcome::Rotated:
     case Outcome::Adopted:
     case Outcome::Released:
     case Outcome::Deleted:

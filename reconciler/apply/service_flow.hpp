@@ -1,5 +1,4 @@
-// service_flow: one service's way to convergence: read, judge, write, follow, read back, judge
-// again.
+// service_flow: one service's way to convergence, part by part.
 #pragma once
 
 #include "reconciler/apply/execute.hpp"
@@ -8,15 +7,10 @@ namespace dps::apply {
 
 /// Runs to the end on the calling thread. `desired` is null for a prune.
 ///
-/// The first round does what the plan says if the service still stands at the plan's ETag; else,
-/// and in every later round (412, 409301, a lost answer, a second writer, something that came
-/// back), the difference is made again from what is live. Then only removals that the plan had are
-/// made: others were not judged by the guards and are left for the next pass. At most 5 rounds,
-/// then `Conflict`; a change made three times that comes back is `Contested`.
-///
-/// A service whose id scope is not the plan's is another service of the same name: nothing is
-/// written, `Conflict`. A saved plan is not made again: what moved before its write is `OutOfDate`,
-/// what moved after it is `Conflict`.
+/// Revoked certificates go first; then the service itself is created or updated; then certificates
+/// are uploaded and proved; their removals come last. A part that fails ends the service's pass:
+/// what the later parts would have done is told under `left`. But a service whose keys may not be
+/// read (`KeysUnreadable`) has its certificates uploaded and proved all the same.
 Finished run_service(const plan::ServicePlan& plan,
                      const DesiredService* desired,
                      const KeyFacts& keys,

@@ -10,6 +10,8 @@ std::string_view word(Outcome outcome) {
       return "created";
     case Outcome::Updated:
       return "updated";
+    case Outcome::Rotated:
+      return "rotated";
     case Outcome::Adopted:
       return "adopted";
     case Outcome::Released:

@@ -17,6 +17,7 @@ namespace dps {
 enum class Outcome {
   Created,
   Updated,
+  Rotated,   ///< certificates changed (and perhaps more)
   Adopted,   ///< bookkeeping alone
   Released,  ///< our tags were taken off
   Deleted,
