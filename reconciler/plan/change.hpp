@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/base/clock.hpp"
 #include "reconciler/model/etag.hpp"
 
 namespace dps::plan {
@@ -33,8 +34,12 @@ std::string_view word(Cause cause);
 struct Hold {
   std::string id;      ///< "max-deletes", "max-removals", "revoked", "overlap-running", …
   std::string reason;  ///< one sentence
+  std::optional<WallTime> until = std::nullopt;  ///< when time alone lets it go
   bool operator==(const Hold&) const = default;
 };
+
+/// What `after` says of a certificate whose key's possession is to be proved.
+inline constexpr std::string_view kByProof = "proof of possession";
 
 /// Why a certificate goes, which decides when: revoked ones before everything else of their
 /// service, the others after everything else of it succeeded.
@@ -51,6 +56,9 @@ struct CertificateDetail {
   std::string thumbprint;  ///< what is to stand there; of a removal: what stands there
   Etag etag;               ///< of the certificate that stands there now; empty: none
   Goes goes = Goes::Not;
+  /// Of a Create in the place of a revoked CA: the entry's other name, if nothing stands there.
+  /// That is where it goes while the removal is withheld.
+  std::string other_slot;
   bool operator==(const CertificateDetail&) const = default;
 };
 
@@ -66,7 +74,8 @@ struct Change {
   Cause cause = Cause::Manifest;
   std::string impact;  ///< what it means for devices; may be empty
   bool reversible = true;
-  bool destructive = false;        ///< a removal of a service, hub link, policy or certificate
+  /// A removal of a service, hub link, policy or certificate, or new content over a verified one.
+  bool destructive = false;
   std::vector<std::string> calls;  ///< "PUT provisioningServices/fleet-eu"
   std::optional<Hold> held;
   std::optional<CertificateDetail> certificate;  ///< with Kind::Certificate

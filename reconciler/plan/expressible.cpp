@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reconciler/base/text.hpp"
 
 namespace dps::plan {
@@ -37,6 +39,13 @@ void judge_needed_version(const Subject& subject, Findings& out) {
     needs(subject, out, "publicNetworkAccess", &Capabilities::public_network_access);
   }
   if (want.data_residency) needs(subject, out, "dataResidency", &Capabilities::data_residency);
+  const auto is_trusted = [](const DesiredCertificate& one) {
+    return one.presence == Presence::Present && one.verification == Verification::Trusted;
+  };
+  if (want.certificates &&
+      std::any_of(want.certificates->begin(), want.certificates->end(), is_trusted)) {
+    needs(subject, out, "certificates[].verification.trusted", &Capabilities::verified_at_upload);
+  }
 }
 
 void judge_expressible(const Subject& subject, Findings& out) {

@@ -27,6 +27,7 @@ struct Findings {
   std::vector<Change> changes;
   std::vector<Problem> errors;
   std::vector<Problem> warnings;
+  std::vector<CertificateStatus> certificates;
   std::vector<std::string> unseen;
   /// One of the errors may pass by itself: the service counts as failed, not as blocked.
   bool failed = false;

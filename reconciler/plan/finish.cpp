@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
+#include "reconciler/base/json.hpp"
 #include "reconciler/base/match.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/model/field_path.hpp"
 #include "reconciler/plan/bookkeeping_after.hpp"
+#include "reconciler/plan/certificate_diff.hpp"
 
 namespace dps::plan {
 namespace {
@@ -56,12 +59,18 @@ std::vector<std::string> certificate_calls(const std::string& service, const Cha
   switch (change.action) {
     case Action::Delete:
       return {"DELETE " + path};
-    case Action::Verify:
-      if (change.after == "trusted") return {"PUT " + path};
-      return {"POST " + path + "/generateVerificationCode", "POST " + path + "/verify"};
     default:
-      return {"PUT " + path};
+      break;
   }
+  std::vector<std::string> out;
+  const bool uploads = change.action != Action::Verify;
+  const auto& how = uploads ? member(change.after, "verification") : change.after;
+  if (uploads || how != kByProof) out.push_back("PUT " + path);
+  if (how == kByProof) {
+    out.push_back("POST " + path + "/generateVerificationCode");
+    out.push_back("POST " + path + "/verify");
+  }
+  return out;
 }
 
 }  // namespace
@@ -124,6 +133,67 @@ ServiceClass class_of(const std::vector<Change>& changes) {
   }
   if (certificates) return ServiceClass::Rotate;
   return more_than_adoption ? ServiceClass::Update : ServiceClass::Adopt;
+}
+
+void hold_dependents(ServicePlan& plan) {
+  const auto service = "provisioningServices/" + plan.id.name;
+  const auto uploads = [](const Change& change) {
+    return change.certificate && change.action != Action::Delete;
+  };
+  const auto hold = [](Change& change, const Hold& by, std::string reason) {
+    change.held = Hold{by.id, std::move(reason), by.until};
+    change.calls.clear();
+  };
+  auto room = static_cast<std::ptrdiff_t>(kMaxCertificates) -
+              static_cast<std::ptrdiff_t>(plan.certificates.size());
+  const Hold* withheld = nullptr;
+  bool moved = false;
+  for (auto& change : plan.changes) {
+    if (!change.certificate || change.certificate->goes != Goes::Revoked) continue;
+    if (!change.held) ++room;
+    if (change.held) withheld = &*change.held;
+  }
+  for (auto& change : plan.changes) {
+    if (!uploads(change) || change.held || withheld == nullptr) continue;
+    const auto in_the_way =
+        std::find_if(plan.changes.begin(), plan.changes.end(), [&](const Change& one) {
+          return one.certificate && one.held && one.certificate->goes == Goes::Revoked &&
+                 equal_ignoring_case(one.name, change.name);
+        });
+    if (change.action == Action::Create && room <= 0) {
+      hold(change, *withheld, "there is no room for it until the revoked CA may be removed");
+      continue;
+    }
+    if (in_the_way == plan.changes.end()) {
+      if (change.action == Action::Create) --room;
+      continue;
+    }
+    if (change.certificate->other_slot.empty()) {
+      hold(change, *in_the_way->held, "the revoked CA that stands there must be removed first");
+      continue;
+    }
+    --room;
+    change.name = std::exchange(change.certificate->other_slot, "");
+    change.path = entry_path(kCertificateList, change.name, change.field);
+    if (!change.calls.empty()) change.calls = certificate_calls(service, change);
+    moved = true;
+  }
+  const auto waits = std::find_if(plan.changes.begin(), plan.changes.end(), [&](const auto& one) {
+    return uploads(one) && one.held;
+  });
+  if (waits != plan.changes.end()) {
+    const auto by = *waits->held;
+    const auto name = waits->name;
+    for (auto& change : plan.changes) {
+      if (!change.certificate || change.held || change.certificate->goes != Goes::Unlisted) {
+        continue;
+      }
+      hold(change,
+           by,
+           fmt::format("goes last, and certificate {} waits: {}", printable(name, 64), by.reason));
+    }
+  }
+  if (moved) sort_changes(plan.changes);
 }
 
 void settle_holds(ServicePlan& plan) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconciler/base/crypto.hpp"
+#include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/plan/finish.hpp"
 
@@ -33,6 +34,15 @@ bool is_worked_on(const ServicePlan& service) {
   }
 }
 
+bool is_revoked(const Change& change) {
+  return change.certificate && change.certificate->goes == Goes::Revoked;
+}
+
+/// The CA that is removed or replaced, or "".
+std::string content_lost(const Change& change) {
+  return change.kind == Kind::Certificate ? upper(text_member(change.before, "thumbprint")) : "";
+}
+
 std::string described(const Removal& removal) {
   const auto service = printable(removal.service->id.brief(), 200);
   const auto name = printable(removal.change->name, 120);
@@ -42,7 +52,11 @@ std::string described(const Removal& removal) {
     case Kind::SharedAccessPolicy:
       return fmt::format("remove policy {} of {}", name, service);
     case Kind::Certificate:
-      return fmt::format("remove certificate {} of {}", name, service);
+      return fmt::format("remove {}certificate {} of {} ({})",
+                         is_revoked(*removal.change) ? "revoked " : "",
+                         name,
+                         service,
+                         printable(content_lost(*removal.change), 60));
     default:
       return fmt::format(
           "delete service {} (id scope {})", service, printable(removal.service->id_scope, 60));
@@ -50,11 +64,12 @@ std::string described(const Removal& removal) {
 }
 
 std::string line_of(const Removal& removal) {
-  return fmt::format("{}\t{}\t{}\t{}\n",
+  return fmt::format("{}\t{}\t{}\t{}\t{}\n",
                      word(removal.change->action),
                      removal.service->id.key(),
                      lower(removal.change->path),
-                     removal.service->id_scope);
+                     removal.service->id_scope,
+                     content_lost(*removal.change));
 }
 
 GuardHold hold(std::string guard,
@@ -81,11 +96,13 @@ std::size_t owned(const LiveState& live, const Settings& settings) {
 }  // namespace
 
 void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
-  std::vector<Removal> deletes, removals;
+  std::vector<Removal> deletes, removals, revoked;
   for (auto& service : plan.services) {
     if (!is_worked_on(service)) continue;
     for (auto& change : service.changes) {
-      if (!change.destructive || change.held) continue;
+      // New content over a verified CA destroys too, and is no removal: its entry stays.
+      if (!change.destructive || change.held || change.action != Action::Delete) continue;
+      if (is_revoked(change)) revoked.push_back({&change, &service});
       (change.kind == Kind::ProvisioningService ? deletes : removals)
           .push_back({&change, &service});
     }
@@ -124,6 +141,16 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
                           removals));
     guarded.insert(guarded.end(), removals.begin(), removals.end());
   }
+  if (!revoked.empty()) {
+    const bool all_removals = removals.size() > settings.max_removals;
+    guards.push_back(hold("revoked",
+                          fmt::format("{} revoked CA{} would be removed, which needs approval",
+                                      revoked.size(),
+                                      revoked.size() == 1 ? "" : "s"),
+                          0,
+                          revoked));
+    if (!all_removals) guarded.insert(guarded.end(), revoked.begin(), revoked.end());
+  }
   if (guarded.empty()) return;
 
   std::vector<std::string> lines;
@@ -140,9 +167,14 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
   }
   for (const auto& removal : guarded) {
     const bool service = removal.change->kind == Kind::ProvisioningService;
-    const auto& by = service ? guards.front() : guards.back();
-    removal.change->held = Hold{by.guard, by.message};
+    const bool by_name = is_revoked(*removal.change);
+    const auto by = std::find_if(guards.begin(), guards.end(), [&](const GuardHold& guard) {
+      if (service) return true;
+      return guard.guard == (by_name ? "revoked" : "max-removals");
+    });
+    removal.change->held = Hold{by->guard, by->message};
   }
+  for (auto& service : plan.services) hold_dependents(service);
   plan.guards = std::move(guards);
   plan.approve_digest = digest;
 }
@@ -151,7 +183,8 @@ void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
   const auto let_through = [&](const Change& change) {
     return std::any_of(judged.changes.begin(), judged.changes.end(), [&](const Change& one) {
       return one.destructive && !one.held && one.kind == change.kind &&
-             equal_ignoring_case(one.name, change.name);
+             one.action == change.action && equal_ignoring_case(one.name, change.name) &&
+             content_lost(one) == content_lost(change);
     });
   };
   for (auto& change : fresh.changes) {
@@ -160,6 +193,7 @@ void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
                        "it came up after the guards had judged: the next pass looks"};
     change.calls.clear();
   }
+  hold_dependents(fresh);
   settle_holds(fresh);
 }
 

@@ -12,12 +12,15 @@ inline constexpr std::string_view kNotJudgedHold = "not-judged";
 
 /// Holds every service deletion when there are more than max_deletes, or more than 30 % of at least
 /// 10 owned services; holds every removal of hubs, policies and certificates when there are more
-/// than max_removals. Blocked, failed and suspended services do not count: nothing of them is
-/// removed. Sets the plan's guards and approve_digest, unless settings.approve is that digest.
+/// than max_removals; and, however few, every removal of a revoked certificate. New content over a
+/// verified certificate is no removal. Blocked, failed and suspended services do not count: nothing
+/// of them is removed. Sets the plan's guards and approve_digest, unless settings.approve is that
+/// digest.
 void apply_guards(Plan& plan, const LiveState& live, const Settings& settings);
 
-/// For a service that is judged again because it moved between plan and write: a removal that the
-/// guarded plan did not let through is held ("not-judged"), so that the guards are never passed by.
+/// For a service that is judged again because it moved between plan and write: what destroys, and
+/// the guarded plan did not let through with the same thumbprint, is held ("not-judged"), so that
+/// the guards are never passed by.
 void keep_within(ServicePlan& fresh, const ServicePlan& judged);
 
 }  // namespace dps::plan

@@ -136,18 +136,43 @@ std::string policy_key_changed(std::string_view which) {
   return fmt::format("clients that use the present {} key fail now", which);
 }
 
-std::string certificate_added() {
-  return "a new CA; no device uses it until an enrollment group names it";
+std::string certificate_added(Verification verification) {
+  const bool verified =
+      verification == Verification::ProofOfPossession || verification == Verification::Trusted;
+  return verified ? "a new CA; no device uses it until an enrollment group names it"
+                  : "a new CA; no device can use it until it is verified, which is left to others";
 }
-std::string certificate_replaced(bool verified_before) {
-  return std::string(
-             "enrollment groups that name this CA trust the new one instead; leaves of the "
-             "old one fail") +
-         (verified_before ? "; unverified for a moment" : "");
+std::string certificate_replaced(bool verified_before, Verification verification) {
+  std::string out =
+      "enrollment groups that name this CA trust the new one instead; leaves of the old one fail";
+  if (!verified_before) return out;
+  switch (verification) {
+    case Verification::ProofOfPossession:
+      return out + "; unverified for a moment: no device can register through it meanwhile";
+    case Verification::None:
+      return out + "; unverified from then on, until others verify it";
+    default:
+      return out;
+  }
 }
-std::string certificate_slot_reused(std::string_view slot) {
-  return fmt::format("the CA in slot {} is past its overlap and gives way; its leaves fail",
+std::string certificate_slot_reused(std::string_view slot, bool was_of_use) {
+  const auto name = printable(slot, 64);
+  return was_of_use ? fmt::format(
+                          "the CA in slot {} is past its overlap and gives way; its leaves "
+                          "fail",
+                          name)
+                    : fmt::format(
+                          "the CA in slot {} is expired or was never verified, so no device "
+                          "depends on it: it gives way at once",
+                          name);
+}
+std::string certificate_waits(std::string_view slot, std::string_view until) {
+  return fmt::format("waits until {}: then the CA in slot {} is past its overlap and gives way",
+                     until,
                      printable(slot, 64));
+}
+std::string certificate_revoked() {
+  return "revoked: devices with its leaves fail now, and enrollment groups that name this CA fail";
 }
 std::string certificate_removed() {
   return "enrollment groups that name this CA fail";

@@ -109,9 +109,11 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
   append(plan.errors, found.errors);
   append(plan.warnings, found.warnings);
   plan.unseen = std::move(found.unseen);
+  plan.certificates = std::move(found.certificates);
   if (!found.changes.empty()) assign_causes(subject, found.changes);
   plan.changes = std::move(found.changes);
   sort_changes(plan.changes);
+  hold_dependents(plan);
   plan.service_class = !plan.errors.empty()
                            ? (found.failed ? ServiceClass::Failed : ServiceClass::Blocked)
                        : is_suspended(subject.desired, subject.now) ? ServiceClass::Suspended

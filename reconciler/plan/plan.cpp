@@ -30,6 +30,22 @@ std::string_view word(ServiceClass service_class) {
   return "";
 }
 
+std::string_view word(CertificateRole role) {
+  switch (role) {
+    case CertificateRole::Current:
+      return "current";
+    case CertificateRole::Predecessor:
+      return "predecessor";
+    case CertificateRole::Revoked:
+      return "revoked";
+    case CertificateRole::Unlisted:
+      return "unlisted";
+    case CertificateRole::Unmanaged:
+      return "unmanaged";
+  }
+  return "";
+}
+
 bool ServicePlan::has_work() const {
   switch (service_class) {
     case ServiceClass::Create:

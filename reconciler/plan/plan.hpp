@@ -42,6 +42,32 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
+/// What a live certificate is to the manifests.
+enum class CertificateRole {
+  Current,      ///< the wanted one of an entry
+  Predecessor,  ///< stands under a name of an entry, and is not the wanted one
+  Revoked,      ///< named under `revoked`
+  Unlisted,     ///< to be removed, because no entry names it or its own document says absent
+  Unmanaged,    ///< nobody's business here
+};
+std::string_view word(CertificateRole role);  ///< "current", …
+
+/// One live certificate, as it was read.
+struct CertificateStatus {
+  std::string name;
+  std::string entry;  ///< of the manifests; "" where none names it
+  CertificateRole role = CertificateRole::Unmanaged;
+  std::string thumbprint;
+  std::string subject;
+  Etag etag;
+  std::optional<WallTime> expires_at;
+  std::optional<WallTime> uploaded_at;  ///< ARM's `updated`: the overlap is counted from it
+  bool verified = false;
+  std::optional<WallTime> retirable_on;   ///< of a predecessor: the end of its overlap
+  std::optional<WallTime> blocked_until;  ///< a third one waits until then for its place
+  bool operator==(const CertificateStatus&) const = default;
+};
+
 struct ServicePlan {
   ServiceId id;
   Mark manifest;  ///< file empty: no manifest names it (a prune)
@@ -52,6 +78,7 @@ struct ServicePlan {
   std::vector<Change> changes;  ///< in a fixed order; held ones too
   std::vector<Problem> errors;
   std::vector<Problem> warnings;
+  std::vector<CertificateStatus> certificates;  ///< those that were read, in ARM's order
   std::vector<std::string> unseen;  ///< "sharedAccessPolicies": could not be read, not compared
   /// The bookkeeping that a write leaves behind: all of it, with_bookkeeping() puts it in.
   /// Fingerprints of the hubs whose credential is sent are put in at the moment of the write.

@@ -12,6 +12,7 @@ namespace {
 
 using namespace testing;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
@@ -113,11 +114,6 @@ TEST(CertificateDiff, PlansTheObviousStep) {
        {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3)},
        {},
        {}},
-      {"overlap: a third within the overlap",
-       {overlapping(kC)},
-       {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3)},
-       {},
-       {"OverlapRunning"}},
       {"overlap: a third after it takes the older slot",
        {overlapping(kC)},
        {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 31)},
@@ -165,6 +161,24 @@ TEST(CertificateDiff, PlansTheObviousStep) {
       ASSERT_TRUE(change.certificate.has_value()) << one.name;
     }
   }
+}
+
+TEST(CertificateDiff, AThirdWithinTheOverlapWaitsAndNothingElseDoes) {
+  auto desired = wanted();
+  desired.certificates = {overlapping(kC), ca("other", kA)};
+  auto live = standing();
+  live.certificates.entries = {live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3)};
+  const auto plan = plan_of(desired, live);
+  EXPECT_THAT(lines(plan), ElementsAre("rotate certificates[ca]", "create certificates[other]"));
+  EXPECT_THAT(error_ids(plan), IsEmpty());
+  ASSERT_TRUE(plan.changes[0].held.has_value());
+  EXPECT_EQ(plan.changes[0].held->id, kOverlapHold);
+  EXPECT_EQ(plan.changes[0].held->until, noon() + Days(27));
+  EXPECT_THAT(plan.changes[0].held->reason, HasSubstr("2026-06-28T12:00:00Z"));
+  EXPECT_THAT(plan.changes[0].calls, IsEmpty());
+  EXPECT_FALSE(plan.changes[1].held.has_value());
+  ASSERT_EQ(plan.warnings.size(), 1U);
+  EXPECT_EQ(plan.warnings[0].id, "OverlapRunning");
 }
 
 TEST(CertificateDiff, TheRevisionFollowsTheServiceAlone) {
