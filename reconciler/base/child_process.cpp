@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,11 +54,16 @@ struct Pipe {
 struct SpawnSettings {
   posix_spawn_file_actions_t actions{};
   posix_spawnattr_t attributes{};
-  SpawnSettings(int input, int output) {
+  /// `complaints` of -1: thrown away.
+  SpawnSettings(int input, int output, int complaints) {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (complaints >= 0) {
+      ::posix_spawn_file_actions_adddup2(&actions, complaints, STDERR_FILENO);
+    } else {
+      ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    }
     ::posix_spawnattr_init(&attributes);
     sigset_t none;
     sigset_t every;
@@ -134,27 +140,44 @@ class Child {
 // Moves bytes both ways until stdout closes or the child ends.
 class Conversation {
  public:
-  Conversation(const Program& program, Pipe& input, Pipe& output)
-      : program_(program), input_(input), output_(output), rest_(program.input) {
+  Conversation(const Program& program, Pipe& input, Pipe& output, Pipe& complaints)
+      : program_(program),
+        input_(input),
+        output_(output),
+        complaints_(complaints),
+        rest_(program.input) {
     ::fcntl(input.write, F_SETFL, O_NONBLOCK);
     ::fcntl(output.read, F_SETFL, O_NONBLOCK);
+    if (complaints.read >= 0) ::fcntl(complaints.read, F_SETFL, O_NONBLOCK);
     if (rest_.empty()) input_.close_write();
     text_.reserve(program.most_output + 1);  // never moved: no copies of a secret stay behind
   }
 
-  ~Conversation() { wipe(text_); }
+  ~Conversation() {
+    wipe(text_);
+    wipe(complaint_);
+  }
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
   bool too_much() const { return text_.size() > program_.most_output; }
   bool open() const { return output_.read >= 0; }
   Secret take() { return Secret(std::move(text_)); }
+  /// ": " and the first line that says something; empty when there is none.
+  std::string complaint() const {
+    for (const auto& line : split(complaint_, '\n')) {
+      if (!trim(line).empty()) return ": " + printable(trim(line), 300);
+    }
+    return {};
+  }
 
   void move(int milliseconds_to_wait) {
-    std::array<pollfd, 2> ends{{{output_.read, POLLIN, 0}, {input_.write, POLLOUT, 0}}};
+    std::array<pollfd, 3> ends{
+        {{output_.read, POLLIN, 0}, {input_.write, POLLOUT, 0}, {complaints_.read, POLLIN, 0}}};
     if (::poll(ends.data(), ends.size(), milliseconds_to_wait) <= 0) return;
     if (ends[0].revents != 0) receive();
     if (ends[1].revents != 0) send();
+    if (ends[2].revents != 0) listen();
   }
 
  private:
@@ -167,6 +190,17 @@ class Conversation {
       ::explicit_bzero(buffer.data(), buffer.size());
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
       output_.close_read();
+    }
+  }
+  // Past the bound it is read all the same: a full pipe would stop the child.
+  void listen() {
+    std::array<char, 4096> buffer;
+    const auto count = ::read(complaints_.read, buffer.data(), buffer.size());
+    if (count > 0) {
+      const auto room = program_.most_complaint - complaint_.size();
+      complaint_.append(buffer.data(), std::min(room, static_cast<std::size_t>(count)));
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+      complaints_.close_read();
     }
   }
   void send() {
@@ -191,8 +225,10 @@ class Conversation {
   const Program& program_;
   Pipe& input_;
   Pipe& output_;
+  Pipe& complaints_;
   std::string_view rest_;
   std::string text_;
+  std::string complaint_;
 };
 
 std::string shown_name(const Program& program) {
@@ -206,12 +242,14 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
   const auto name = shown_name(program);
   Pipe input;
   Pipe output;
-  if (!input.open() || !output.open()) {
+  Pipe complaints;
+  const bool listens = program.most_complaint > 0;
+  if (!input.open() || !output.open() || (listens && !complaints.open())) {
     return fail({NextMove::RetryLater, "ProgramFailed", name + ": no pipe to it", {}, 0, {}});
   }
   pid_t pid = 0;
   {
-    const SpawnSettings settings(input.read, output.write);
+    const SpawnSettings settings(input.read, output.write, complaints.write);
     auto arguments = program.argv;
     auto variables = environment_with(program.environment);
     const int code = ::posix_spawnp(&pid,
@@ -229,7 +267,8 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
   Child child(pid);
   input.close_read();
   output.close_write();
-  Conversation conversation(program, input, output);
+  complaints.close_write();
+  Conversation conversation(program, input, output, complaints);
   const auto end = steady_clock::now() + program.limit;
   while (!child.ended()) {
     if (stop.stop_requested()) {
@@ -259,18 +298,34 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
                 fmt::format("{} printed more than {} KiB", name, program.most_output / 1024),
                 "the secret alone"));
   }
+  conversation.move(0);
+  const auto complaint = conversation.complaint();
   const int status = child.reap();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return fail({NextMove::WaitForOthers,
-                 "ProgramFailed",
-                 WIFEXITED(status)
-                     ? fmt::format("{} failed with exit code {}", name, WEXITSTATUS(status))
-                     : fmt::format("{} was killed by signal {}", name, WTERMSIG(status)),
-                 "run it by hand to see why",
-                 0,
-                 {}});
+    return fail(
+        {NextMove::WaitForOthers,
+         "ProgramFailed",
+         WIFEXITED(status)
+             ? fmt::format("{} failed with exit code {}{}", name, WEXITSTATUS(status), complaint)
+             : fmt::format("{} was killed by signal {}", name, WTERMSIG(status)),
+         "run it by hand to see why",
+         0,
+         {}});
   }
   return conversation.take();
+}
+
+std::string program_in_path(std::string_view path, std::string_view name) {
+  for (const auto& folder : split(path, ':')) {
+    if (!folder.starts_with('/')) continue;
+    auto whole = fmt::format("{}/{}", folder, name);
+    struct stat facts {};
+    if (::stat(whole.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) &&
+        ::access(whole.c_str(), X_OK) == 0) {
+      return whole;
+    }
+  }
+  return {};
 }
 
 }  // namespace dps

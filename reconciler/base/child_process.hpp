@@ -19,14 +19,22 @@ struct Program {
   std::map<std::string, std::string> environment;  ///< beside that of this process
   Duration limit = std::chrono::seconds{10};
   std::size_t most_output = std::size_t{64} * 1024;
+  /// How much of its stderr is looked at when it fails; 0: none of it. Only for programs that are
+  /// known not to print secrets there.
+  std::size_t most_complaint = 0;
 };
 
 /// Runs it in a process group of its own, with a clean signal mask and default handlers; what it
-/// says on stderr is thrown away, as it may hold secrets. Returns its stdout when it exits with 0.
-/// At the end of the time, at too much output or on `stop` the whole group is killed. Blocks; from
-/// any thread.
-/// Errors: "ProgramNotFound" (GiveUp), "ProgramFailed" (WaitForOthers; it exited otherwise),
-/// "ProgramTooSlow" (RetryLater), "ProgramTooTalkative" (GiveUp), "Interrupted" (RetryLater).
+/// says on stderr is thrown away, as it may hold secrets, unless `most_complaint` asks for it: then
+/// "ProgramFailed" ends in ": " and its first line that is not empty, made printable. Returns its
+/// stdout when it exits with 0. At the end of the time, at too much output or on `stop` the whole
+/// group is killed. Blocks; from any thread. Errors: "ProgramNotFound" (GiveUp), "ProgramFailed"
+/// (WaitForOthers; it exited otherwise), "ProgramTooSlow" (RetryLater), "ProgramTooTalkative"
+/// (GiveUp), "Interrupted" (RetryLater).
 Result<Secret> run_program(const Program& program, const std::stop_token& stop);
+
+/// The executable file of this name in the first absolute folder of `path` (in the form of PATH)
+/// that has one; empty when there is none.
+std::string program_in_path(std::string_view path, std::string_view name);
 
 }  // namespace dps
