@@ -1,6 +1,10 @@
 #include "reconciler/arm/traffic.hpp"
 
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/base/text.hpp"
@@ -56,6 +60,25 @@ std::string_view quota_of(Method method, const std::string& operation) {
   }
 }
 
+constexpr std::string_view kRemaining = "x-ms-ratelimit-remaining-";
+
+bool is_quota(std::string_view name) {
+  return name == "reads" || name == "writes" || name == "deletes" || name == "resource-requests";
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  text = trim(text);
+  std::int64_t value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+std::string subscription_of(const http::Request& request) {
+  const auto pieces = split(lower(http::path_of(request.url)), '/');
+  return pieces.size() > 2 && pieces[1] == "subscriptions" ? pieces[2] : std::string();
+}
+
 }  // namespace
 
 http::Traits traits_of(const http::Request& request) {
@@ -63,14 +86,39 @@ http::Traits traits_of(const http::Request& request) {
   http::Traits traits;
   traits.operation = operation_of(request.method, path);
 
-  const auto pieces = split(path, '/');
-  if (pieces.size() > 2 && pieces[1] == "subscriptions") traits.gate = pieces[2];
+  traits.gate = subscription_of(request);
   traits.gate.append("/").append(quota_of(request.method, traits.operation));
 
   const bool reads = request.method == Method::Get || traits.operation == "list_keys" ||
                      traits.operation == "list_hub_keys" || traits.operation == "check_name";
   traits.repeat = reads ? Repeat::Freely : Repeat::OnlyUndone;
   return traits;
+}
+
+std::vector<http::QuotaReading> quotas_of(const http::Request& request,
+                                          const http::Response& response) {
+  std::vector<http::QuotaReading> out;
+  for (auto at = response.headers.lower_bound(std::string(kRemaining));
+       at != response.headers.end();
+       ++at) {
+    const auto name = lower(at->first);
+    if (!name.starts_with(kRemaining)) break;
+    std::string_view rest = std::string_view(name).substr(kRemaining.size());
+    const auto remaining = whole_number(at->second);
+    if (!remaining) continue;
+    for (const std::string_view scope : {"subscription-", "tenant-"}) {
+      if (!rest.starts_with(scope)) continue;
+      const auto quota = rest.substr(scope.size());
+      if (!is_quota(quota)) continue;
+      auto gate = scope == "tenant-" ? std::string() : subscription_of(request);
+      out.push_back({gate.append("/").append(quota), *remaining});
+    }
+  }
+  return out;
+}
+
+double documented_pace(const std::string& gate) {
+  return gate.ends_with("/reads") ? 25 : 10;
 }
 
 }  // namespace dps::arm

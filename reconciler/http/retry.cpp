@@ -18,6 +18,28 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 // A year is as good as for ever, and does not overflow when added to a time.
 constexpr std::int64_t kLongest = 365LL * 24 * 3600;
 
+bool asks_for_claims(const Response& answer) {
+  return answer.header("www-authenticate").find("insufficient_claims") != std::string::npos;
+}
+
+// "Please try again after '17' seconds.", in whatever case and quotes.
+std::optional<Duration> pause_in_words(std::string_view body) {
+  const auto text = lower(body.substr(0, 8000));
+  constexpr std::string_view kMarker = "try again after";
+  const auto at = text.find(kMarker);
+  if (at == std::string::npos) return std::nullopt;
+  const auto digits = text.find_first_of("0123456789", at + kMarker.size());
+  // Only quotes and blanks may stand between: anything else is about something else.
+  const auto between = text.find_first_not_of(" '\"\\", at + kMarker.size());
+  if (digits == std::string::npos || between != digits) return std::nullopt;
+  const auto end = std::min(text.find_first_not_of("0123456789", digits), text.size());
+  const auto unit = text.find_first_not_of(" '\"\\", end);
+  if (unit == std::string::npos || text.compare(unit, 3, "sec") != 0) return std::nullopt;
+  const auto value = whole_number(std::string_view(text).substr(digits, end - digits));
+  if (!value) return std::nullopt;
+  return std::chrono::seconds{std::min(*value, kLongest)};
+}
+
 }  // namespace
 
 Verdict judge(const Answer& answer, Repeat repeat) {
@@ -33,7 +55,8 @@ Verdict judge(const Answer& answer, Repeat repeat) {
   }
   switch (answer->status) {
     case 401:
-      return Verdict::NewToken;
+      // Another token of the same kind would be asked for the same claims again.
+      return asks_for_claims(*answer) ? Verdict::Done : Verdict::NewToken;
     case 429:
       return Verdict::Again;
     case 503:
@@ -59,6 +82,19 @@ std::optional<Duration> delay_after(int attempt,
   return std::chrono::duration_cast<Duration>(spread) + floor.value_or(Duration{0});
 }
 
+Duration closing_after(int refusals,
+                       std::optional<Duration> floor,
+                       double jitter,
+                       const Backoff& backoff) {
+  const auto scaled = [&](Duration pause) {
+    return std::chrono::duration_cast<Duration>(pause * jitter);
+  };
+  if (floor) return *floor + scaled(backoff.base);
+  const auto grown = std::min<Duration>(
+      backoff.base * (std::int64_t{1} << std::clamp(refusals, 0, 20)), backoff.ceiling);
+  return grown / 2 + scaled(grown / 2);
+}
+
 std::optional<Duration> retry_after(const Response& response, WallTime now) {
   for (const auto* name : {"retry-after-ms", "x-ms-retry-after-ms"}) {
     if (const auto text = response.header(name); !text.empty()) {
@@ -68,7 +104,10 @@ std::optional<Duration> retry_after(const Response& response, WallTime now) {
     }
   }
   const auto text = response.header("retry-after");
-  if (text.empty()) return std::nullopt;
+  if (text.empty()) {
+    const bool tells = response.status == 429 || response.status == 503;
+    return tells ? pause_in_words(response.body) : std::nullopt;
+  }
   if (const auto value = whole_number(text)) {
     return std::chrono::seconds{std::min(*value, kLongest)};
   }

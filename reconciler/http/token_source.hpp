@@ -39,7 +39,11 @@ struct Exchanged {
   int status = 0;       ///< 0: no answer
   std::string failure;  ///< without an answer: the error's id
   Duration duration{};
+  Duration waited{};                 ///< before it, for the request limit of the gate
   std::optional<Duration> retry_in;  ///< it will be tried again after this
+  bool budget_spent = false;         ///< it would have been, but too much has failed here
+  Protocol protocol = Protocol::Unknown;
+  Connection connection = Connection::Unknown;
   std::string client_request_id;
   Headers headers;  ///< of the answer, redacted: request ids, remaining quotas
 };
@@ -49,8 +53,12 @@ class ExchangeObserver {
  public:
   virtual ~ExchangeObserver() = default;
   virtual void exchanged(const Exchanged& /*event*/) {}
-  /// A request stood before a closed gate for this long.
+  /// A request was held up by the server's limit for this long.
   virtual void throttled(const std::string& /*gate*/, Duration /*waited*/) {}
+  /// A 429: nothing goes through this gate for so long.
+  virtual void closed(const std::string& /*gate*/, Duration /*pause*/) {}
+  /// An answer told how many requests of a quota remain.
+  virtual void remaining(const std::string& /*gate*/, std::int64_t /*requests*/) {}
 };
 
 }  // namespace dps::http

@@ -30,7 +30,15 @@ class Watcher final : public ExchangeObserver {
   void throttled(const std::string& gate, Duration waited) override {
     gates.emplace_back(gate, waited);
   }
+  void closed(const std::string& gate, Duration pause) override {
+    closures.emplace_back(gate, pause);
+  }
+  void remaining(const std::string& gate, std::int64_t requests) override {
+    readings.emplace_back(gate, requests);
+  }
   std::vector<Exchanged> events;
+  std::vector<std::pair<std::string, Duration>> closures;
+  std::vector<std::pair<std::string, std::int64_t>> readings;
   std::vector<std::pair<std::string, Duration>> gates;
 };
 
@@ -66,7 +74,15 @@ class PipelineTest : public testing::Test {
                                      read ? Repeat::Freely : Repeat::OnlyUndone};
                      },
                      [] { return 0.5; },
-                     [](const Response& response) { return "said " + response.body; }}};
+                     [](const Response& response) { return "said " + response.body; },
+                     {},
+                     [](const Request&, const Response& response) {
+                       std::vector<QuotaReading> out;
+                       if (const auto text = response.header("remaining"); !text.empty()) {
+                         out.push_back({"s/reads", std::stol(text)});
+                       }
+                       return out;
+                     }}};
 };
 
 TEST_F(PipelineTest, SendsTokenAndRequestId) {
@@ -181,6 +197,90 @@ TEST_F(PipelineTest, ClosesTheGateForAllOfTheSameQuota) {
   EXPECT_EQ(send(Method::Get)->status, 200);
   ASSERT_FALSE(watcher.gates.empty());
   EXPECT_EQ(watcher.gates.back(), (std::pair<std::string, Duration>{"s/reads", seconds{5}}));
+}
+
+TEST_F(PipelineTest, BearsMany429sWithoutCountingThemAsAttempts) {
+  std::vector<Answer> answers(12, answer(429, "", {{"Retry-After", "2"}}));
+  answers.push_back(answer(503));
+  answers.push_back(answer(200));
+  wire.on("PUT", "/a", answers);
+  const auto outcome = send(Method::Put);
+  EXPECT_EQ(wire.seen().size(), 13U);  // a 503 leaves a write in doubt
+  EXPECT_EQ(outcome.error().error.id, "LostAnswer");
+  EXPECT_GE(clock.passed(), std::chrono::hours{1} + seconds{24});
+  EXPECT_EQ(watcher.closures.size(), 12U);
+}
+
+TEST_F(PipelineTest, GivesTheLast429BackWhenItNeverEnds) {
+  wire.on("GET", "/a", answer(429, "", {{"Retry-After", "1"}}));
+  EXPECT_EQ(send(Method::Get)->status, 429);
+  EXPECT_EQ(wire.seen().size(), 31U);
+}
+
+TEST_F(PipelineTest, ReadsTheSecondsOfA429sText) {
+  wire.on("GET",
+          "/a",
+          {answer(429, R"({"error":{"message":"Please try again after '17' seconds."}})"),
+           answer(200)});
+  EXPECT_EQ(send(Method::Get)->status, 200);
+  ASSERT_EQ(watcher.closures.size(), 1U);
+  EXPECT_EQ(watcher.closures[0].second, seconds{17} + std::chrono::milliseconds{500});
+}
+
+TEST_F(PipelineTest, DoesNotWaitForADay) {
+  wire.on("GET", "/a", {answer(429, "", {{"Retry-After", "86400"}}), answer(200)});
+  const auto outcome = send(Method::Get);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().error.id, "Throttled");
+  EXPECT_EQ(outcome.error().error.next, NextMove::RetryLater);
+  EXPECT_TRUE(clock.slept().empty());
+}
+
+TEST_F(PipelineTest, SlowsByWhatAnswersTell) {
+  wire.on("GET",
+          "/a",
+          {answer(200, "", {{"remaining", "100"}}),
+           answer(200, "", {{"remaining", "20"}}),
+           answer(200, "", {{"remaining", "19"}})});
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(send(Method::Get));
+  const std::vector<std::pair<std::string, std::int64_t>> expected = {
+      {"s/reads", 100}, {"s/reads", 20}, {"s/reads", 19}, {"s/reads", 19}};
+  EXPECT_EQ(watcher.readings, expected);
+  ASSERT_EQ(watcher.gates.size(), 2U);
+  EXPECT_EQ(watcher.gates[0].second, std::chrono::milliseconds{125});
+  EXPECT_EQ(watcher.events.back().waited, std::chrono::milliseconds{125});
+}
+
+TEST_F(PipelineTest, DoesNotHammerASickServer) {
+  wire.on("GET", "/a", answer(500, "why"));
+  for (int i = 0; i < 6; ++i) send(Method::Get);  // three retries each
+  const auto before = wire.seen().size();
+  EXPECT_EQ(before, 24U);
+  const auto seventh = send(Method::Get);
+  EXPECT_EQ(wire.seen().size(), before + 3);  // the last two tokens
+  ASSERT_FALSE(seventh);
+  EXPECT_EQ(seventh.error().error.id, "RetryBudgetSpent");
+  EXPECT_EQ(seventh.error().error.next, NextMove::RetryLater);
+  EXPECT_EQ(seventh.error().error.http_status, 500);
+  EXPECT_NE(seventh.error().error.what.find("said why"), std::string::npos);
+  EXPECT_TRUE(watcher.events.back().budget_spent);
+  send(Method::Get);
+  EXPECT_EQ(wire.seen().size(), before + 4);  // once, and final
+}
+
+TEST_F(PipelineTest, CallsASilentServerDeadInsteadOfAskingForEverySingleThing) {
+  wire.on("GET", "/a", test::not_sent());
+  for (int i = 0; i < 200; ++i) {
+    const auto outcome = send(Method::Get);
+    ASSERT_FALSE(outcome);
+    ASSERT_EQ(outcome.error().error.next, NextMove::RetryLater);
+  }
+  EXPECT_LE(wire.seen().size(), 30U);
+  EXPECT_EQ(send(Method::Get).error().error.id, "EndpointDown");
+  clock.advance(seconds{6});
+  const auto before = wire.seen().size();
+  send(Method::Get);
+  EXPECT_EQ(wire.seen().size(), before + 1);  // the probe
 }
 
 TEST_F(PipelineTest, TakesOneNewTokenAfterA401) {
