@@ -89,8 +89,7 @@ class Certificates final : public Rounds {
   }
 
   void judge(const LiveService& live) {
-    current_ =
-        plan::make_service(desired_, live, KeyFacts{}, settings_.plan, tools_.arm.clock().wall());
+    current_ = plan::make_service(desired_, live, KeyFacts{}, settings_.plan, server_now());
     plan::keep_within(current_, plan_);
   }
 
@@ -137,8 +136,7 @@ class Certificates final : public Rounds {
     }
     if (proof && !tried_.contains(entry->name)) {
       step("trying the signer of " + entry->name);
-      const auto tried =
-          arm::try_signer(*entry, *tools_.proofs, tools_.arm.clock().wall(), stops_.abort);
+      const auto tried = arm::try_signer(*entry, *tools_.proofs, server_now(), stops_.abort);
       if (!tried) return tried;
       tried_.insert(entry->name);
     }

@@ -122,7 +122,7 @@ class Convergence final : public Rounds {
         live.policies.entries->push_back(arm::without_keys(policy, tools_.digester));
       }
     }
-    current_ = plan::make_service(desired_, live, keys_, settings_.plan, tools_.arm.clock().wall());
+    current_ = plan::make_service(desired_, live, keys_, settings_.plan, server_now());
     current_.etag = std::move(etag);
     // Removals that the guards have not seen are held, and leave no trace in the bookkeeping.
     plan::keep_within(current_, plan_);

@@ -56,6 +56,10 @@ void Rounds::step(std::string what) const {
   if (tools_.step) tools_.step({plan_.id, std::move(what)});
 }
 
+WallTime Rounds::server_now() const {
+  return tools_.arm.memory().server_time(tools_.arm.clock().wall());
+}
+
 void Rounds::end(Outcome outcome) {
   finished_.outcome = outcome;
   over_ = true;

@@ -36,6 +36,8 @@ class Rounds {
   bool saved() const { return settings_.origin == Origin::Saved; }
   bool draining() const { return stops_.drain.stop_requested(); }
   void step(std::string what) const;
+  /// What ARM's clock shows: the plan judges dates by it.
+  WallTime server_now() const;
 
   void end(Outcome outcome);
   void end(Outcome outcome, Error error);

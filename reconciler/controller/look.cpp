@@ -76,7 +76,9 @@ Result<Look> look(const DesiredState& desired,
   out.keys =
       arm::read_keys(desired, out.live, scope.read, world.arm, secrets, world.digester, stop);
   if (stop.stop_requested()) return fail(give_up("Cancelled", "interrupted while reading"));
-  out.plan = plan::make(desired, out.live, out.keys, scope.settings, world.clock.wall());
+  // ARM's clock: what is judged by it are dates that ARM wrote.
+  const auto now = world.arm.memory().server_time(world.clock.wall());
+  out.plan = plan::make(desired, out.live, out.keys, scope.settings, now);
   if (!scope.select.empty()) narrow(out.plan, desired, scope.select);
   return out;
 }
