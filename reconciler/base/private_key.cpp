@@ -196,7 +196,7 @@ Result<void> check_key(const CertificateFacts& certificate,
                        std::string_view passphrase) {
   const auto key = read_private_key(key_bytes, passphrase);
   if (!key) return fail(key.error());
-  const auto parsed = openssl::certificate_from_der(certificate.der);
+  const auto parsed = openssl::certificate_from_der(certificate.der.text());
   const bool fits = parsed && X509_check_private_key(parsed.get(), key->get()) == 1;
   ERR_clear_error();
   if (!fits) {

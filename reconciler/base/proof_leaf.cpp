@@ -147,7 +147,7 @@ Result<std::string> make_proof_leaf(const CertificateFacts& ca,
   if (!is_code(code)) {
     return fail(give_up("BadCode", "the verification code is no common name that we would sign"));
   }
-  const auto authority = certificate_from_der(ca.der);
+  const auto authority = certificate_from_der(ca.der.text());
   if (!authority) return fail(give_up("BadCertificate", "the CA's certificate cannot be read"));
   const auto signing = read_private_key(key.reveal(), passphrase.reveal());
   if (!signing) return fail(signing.error());
@@ -182,7 +182,7 @@ Result<std::string> check_proof_leaf(const CertificateFacts& ca,
                                      std::string_view leaf,
                                      std::string_view code,
                                      WallTime now) {
-  const auto authority = certificate_from_der(ca.der);
+  const auto authority = certificate_from_der(ca.der.text());
   if (!authority) return refused("the CA's certificate cannot be read");
   const auto bio = reading(leaf);
   const X509Pointer parsed(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));

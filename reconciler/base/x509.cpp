@@ -8,7 +8,9 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
+#include <initializer_list>
 
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/x509_openssl.hpp"
@@ -62,38 +64,129 @@ namespace {
 
 using namespace openssl;
 
-std::string key_text(X509* certificate) {
+std::string curve_text(EVP_PKEY* key) {
+  char group[64] = {};
+  std::size_t length = 0;
+  if (EVP_PKEY_get_group_name(key, group, sizeof group, &length) != 1) return "EC unnamed";
+  const std::string_view name(group, length);
+  if (name == "prime256v1" || name == "P-256") return "EC P-256";
+  if (name == "secp384r1" || name == "P-384") return "EC P-384";
+  if (name == "secp521r1" || name == "P-521") return "EC P-521";
+  return fmt::format("EC {}", name);
+}
+
+void read_key(X509* certificate, CertificateFacts& facts) {
   const KeyPointer key(X509_get_pubkey(certificate));
-  if (!key) return "unknown";
-  const int bits = EVP_PKEY_get_bits(key.get());
+  if (!key) {
+    facts.key = "unknown";
+    return;
+  }
+  facts.key_bits = EVP_PKEY_get_bits(key.get());
   switch (EVP_PKEY_get_base_id(key.get())) {
     case EVP_PKEY_RSA:
-      return fmt::format("RSA {}", bits);
+      facts.key = fmt::format("RSA {}", facts.key_bits);
+      break;
     case EVP_PKEY_EC:
-      return fmt::format("EC P-{}", bits);
+      facts.key = curve_text(key.get());
+      break;
     default:
-      return fmt::format("{} {}", EVP_PKEY_get0_type_name(key.get()), bits);
+      facts.key = EVP_PKEY_get0_type_name(key.get());
   }
+}
+
+void read_signature(X509* certificate, CertificateFacts& facts) {
+  const int algorithm = X509_get_signature_nid(certificate);
+  if (algorithm != NID_undef) facts.signature_algorithm = OBJ_nid2ln(algorithm);
+  int digest = NID_undef;
+  X509_get_signature_info(certificate, &digest, nullptr, nullptr, nullptr);
+  if (digest != NID_undef) facts.signature_digest = OBJ_nid2sn(digest);
+}
+
+// Stricter than X509_check_ca, which also takes what only older habits call a CA; devices' stacks
+// do not.
+std::string why_no_ca(X509* certificate) {
+  if (X509_check_ca(certificate) == 1) return {};
+  const auto flags = X509_get_extension_flags(certificate);
+  if ((flags & EXFLAG_INVALID) != 0) return "its extensions are damaged";
+  if ((flags & EXFLAG_BCONS) == 0) {
+    return X509_get_version(certificate) < X509_VERSION_3
+               ? "it is of a version without basicConstraints"
+               : "it has no basicConstraints";
+  }
+  if ((flags & EXFLAG_CA) == 0) return "its basicConstraints say CA:FALSE";
+  return "its keyUsage lacks keyCertSign";
 }
 
 CertificateFacts facts_of(X509* certificate) {
   CertificateFacts facts;
   unsigned char* der = nullptr;
   const int length = i2d_X509(certificate, &der);
-  if (length > 0) facts.der.assign(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
+  if (length > 0) {
+    facts.der =
+        SharedBytes(std::string(reinterpret_cast<char*>(der), static_cast<std::size_t>(length)));
+  }
   OPENSSL_free(der);
-  facts.thumbprint = upper_hex(sha1(facts.der));
+  facts.thumbprint = upper_hex(sha1(facts.der.text()));
   facts.subject = name_text(X509_get_subject_name(certificate));
   facts.issuer = name_text(X509_get_issuer_name(certificate));
   facts.not_before = time_of(X509_get0_notBefore(certificate));
   facts.not_after = time_of(X509_get0_notAfter(certificate));
-  // 1: a CA by its basic constraints; 3, 4: by older habits that devices' stacks do not accept.
-  facts.is_ca = X509_check_ca(certificate) == 1;
-  facts.key = key_text(certificate);
+  facts.why_no_ca = why_no_ca(certificate);
+  facts.is_ca = facts.why_no_ca.empty();
+  facts.version = static_cast<int>(X509_get_version(certificate)) + 1;
+  read_key(certificate, facts);
+  read_signature(certificate, facts);
+  ERR_clear_error();
   return facts;
 }
 
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> all) {
+  return std::find(all.begin(), all.end(), text) != all.end();
+}
+
 }  // namespace
+
+const std::string& SharedBytes::text() const {
+  static const std::string none;
+  return bytes_ ? *bytes_ : none;
+}
+
+std::vector<CertificateFault> ca_faults(const CertificateFacts& facts) {
+  std::vector<CertificateFault> out;
+  if (!facts.is_ca) {
+    out.push_back({"NotACa",
+                   fmt::format("{} is no CA: {}", facts.subject, facts.why_no_ca),
+                   "a certificate with basicConstraints CA:TRUE and keyUsage keyCertSign"});
+  }
+  if (is_one_of(facts.signature_digest, {"MD2", "MD4", "MD5", "SHA1", "RIPEMD160"})) {
+    out.push_back(
+        {"WeakSignature",
+         fmt::format(
+             "{} was signed with {}, which can be forged", facts.subject, facts.signature_digest),
+         "a CA signed with SHA-256 or stronger"});
+  }
+  const bool rsa = facts.key.starts_with("RSA ");
+  if (rsa && facts.key_bits < 2048) {
+    out.push_back(
+        {"WeakKey",
+         fmt::format("the key of {} is {}, which can be broken", facts.subject, facts.key),
+         "an RSA key of 2048 bits or more, or EC on P-256, P-384, P-521"});
+  }
+  if (facts.version < 3 && facts.is_ca) {
+    out.push_back(
+        {"OldVersion",
+         fmt::format("{} is an X.509 certificate of version {}", facts.subject, facts.version),
+         "a certificate of version 3"});
+  }
+  if (!rsa && !is_one_of(facts.key, {"EC P-256", "EC P-384", "EC P-521"})) {
+    out.push_back({"UnusualKey",
+                   fmt::format("the key of {} is {}, which is not known to be accepted by Azure",
+                               facts.subject,
+                               facts.key),
+                   "an RSA key of 2048 bits or more, or EC on P-256, P-384, P-521"});
+  }
+  return out;
+}
 
 Result<CertificateFacts> parse_certificate(std::string_view bytes) {
   const auto wrong = [](std::string what) {
@@ -103,15 +196,22 @@ Result<CertificateFacts> parse_certificate(std::string_view bytes) {
   if (bytes.empty()) return wrong("the certificate is empty");
   if (bytes.size() > 1U << 20U) return wrong("more than 1 MiB is no certificate");
   if (bytes.find("-----BEGIN") == std::string_view::npos) {
-    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    const X509Pointer certificate(d2i_X509(nullptr, &data, static_cast<long>(bytes.size())));
+    const auto certificate = certificate_from_der(bytes);
     if (!certificate) return wrong("neither PEM nor DER of a certificate");
     return facts_of(certificate.get());
   }
   const auto bio = reading(bytes);
   Result<CertificateFacts> first = wrong("no certificate in the PEM");
   bool any = false;
-  while (const X509Pointer certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+  for (;;) {
+    const X509Pointer certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)};
+    if (!certificate) {
+      // What follows a damaged block may be the one that is meant.
+      if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        return wrong("a certificate in the PEM is damaged");
+      }
+      break;
+    }
     auto facts = facts_of(certificate.get());
     if (facts.is_ca) return facts;
     if (!any) first = std::move(facts);
@@ -119,6 +219,13 @@ Result<CertificateFacts> parse_certificate(std::string_view bytes) {
   }
   ERR_clear_error();
   return first;
+}
+
+std::string certificate_pem(const CertificateFacts& facts) {
+  const auto text = base64(facts.der.text());
+  std::string out = "-----BEGIN CERTIFICATE-----\n";
+  for (std::size_t at = 0; at < text.size(); at += 64) out += text.substr(at, 64) + "\n";
+  return out + "-----END CERTIFICATE-----\n";
 }
 
 }  // namespace dps

@@ -75,6 +75,56 @@ TEST(X509, OfSeveralBlocksTheCaIsTaken) {
   EXPECT_FALSE(parse_certificate(leaf.certificate_pem)->is_ca);
 }
 
+TEST(X509, ADamagedBlockIsNotPassedOver) {
+  const auto leaf = make("leaf", false);
+  auto ca = make("ca", true);
+  ca.certificate_pem.replace(100, 20, "!!!!!!!!!!!!!!!!!!!!");
+  const auto parsed = parse_certificate(leaf.certificate_pem + ca.certificate_pem);
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_EQ(parsed.error().what, "a certificate in the PEM is damaged");
+  EXPECT_FALSE(parse_certificate(leaf.der + "x").has_value());
+}
+
+TEST(X509, SaysHowItWasSignedAndWhyItIsNoCa) {
+  const auto ca = parse_certificate(make("ca", true).certificate_pem).value();
+  EXPECT_EQ(ca.signature_algorithm, "ecdsa-with-SHA256");
+  EXPECT_EQ(ca.signature_digest, "SHA256");
+  EXPECT_EQ(ca.key_bits, 256);
+  EXPECT_EQ(ca.version, 3);
+  EXPECT_EQ(ca.why_no_ca, "");
+  EXPECT_TRUE(ca_faults(ca).empty());
+  const auto leaf = parse_certificate(make("leaf", false).certificate_pem).value();
+  EXPECT_EQ(leaf.why_no_ca, "its basicConstraints say CA:FALSE");
+  ASSERT_EQ(ca_faults(leaf).size(), 1U);
+  EXPECT_EQ(ca_faults(leaf)[0].what, "CN=leaf is no CA: its basicConstraints say CA:FALSE");
+}
+
+TEST(X509, FaultsOfACaAreToldInOrder) {
+  CertificateFacts facts = parse_certificate(make("ca", true).certificate_pem).value();
+  facts.is_ca = false;
+  facts.signature_digest = "SHA1";
+  facts.key = "RSA 1024";
+  facts.key_bits = 1024;
+  std::vector<std::string> ids;
+  for (const auto& fault : ca_faults(facts)) ids.push_back(fault.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"NotACa", "WeakSignature", "WeakKey"}));
+  facts.is_ca = true;
+  facts.version = 1;
+  facts.key = "EC secp256k1";
+  ids.clear();
+  for (const auto& fault : ca_faults(facts)) ids.push_back(fault.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"WeakSignature", "OldVersion", "UnusualKey"}));
+}
+
+TEST(X509, CopiesShareTheContent) {
+  const auto ca = parse_certificate(make("ca", true).certificate_pem).value();
+  const auto copy = ca;
+  EXPECT_EQ(copy.der.text().data(), ca.der.text().data());
+  EXPECT_EQ(SharedBytes("a"), SharedBytes("a"));
+  EXPECT_FALSE(SharedBytes("a") == SharedBytes("b"));
+  EXPECT_TRUE(SharedBytes().empty());
+}
+
 TEST(X509, WhatIsNoCertificateIsAnErrorThatDoesNotQuoteIt) {
   for (const std::string& bytes :
        {std::string(), std::string("hunter2"), make("x", true).key_pem}) {
