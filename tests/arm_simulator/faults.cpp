@@ -9,17 +9,43 @@ namespace dps::sim {
 namespace {
 using Json = nlohmann::ordered_json;
 
-constexpr std::pair<std::string_view, FaultKind> kKinds[] = {{"status", FaultKind::Status},
-                                                             {"reset", FaultKind::Reset},
-                                                             {"close", FaultKind::Close},
-                                                             {"truncate", FaultKind::Truncate},
-                                                             {"hang", FaultKind::Hang},
-                                                             {"drip", FaultKind::Drip},
-                                                             {"delay", FaultKind::Delay},
-                                                             {"edit", FaultKind::Edit}};
+constexpr std::pair<std::string_view, FaultKind> kKinds[] = {
+    {"status", FaultKind::Status},
+    {"reset", FaultKind::Reset},
+    {"close", FaultKind::Close},
+    {"truncate", FaultKind::Truncate},
+    {"hang", FaultKind::Hang},
+    {"drip", FaultKind::Drip},
+    {"stall", FaultKind::Stall},
+    {"chunked", FaultKind::Chunked},
+    {"cut-chunks", FaultKind::CutChunks},
+    {"gzip", FaultKind::Gzip},
+    {"headers", FaultKind::OtherHeaders},
+    {"expire-tokens", FaultKind::ExpireTokens},
+    {"delay", FaultKind::Delay},
+    {"edit", FaultKind::Edit}};
+
+}  // namespace
 
 bool goes_on(FaultKind kind) {
-  return kind == FaultKind::Delay || kind == FaultKind::Edit;
+  return kind == FaultKind::Delay || kind == FaultKind::Edit || kind == FaultKind::ExpireTokens;
+}
+
+namespace {
+/// Kinds of which the point is an answer that is there.
+bool alters_the_answer(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::Truncate:
+    case FaultKind::Drip:
+    case FaultKind::Stall:
+    case FaultKind::Chunked:
+    case FaultKind::CutChunks:
+    case FaultKind::Gzip:
+    case FaultKind::OtherHeaders:
+      return true;
+    default:
+      return false;
+  }
 }
 
 const Json* member(const Json& object, const char* name) {
@@ -123,8 +149,7 @@ std::optional<std::string> Faults::set(const Json& list) {
       return fmt::format("{}.do.kind '{}' is unknown", place, kind_text);
     target.kind = known->second;
     target.label = kind_text;
-    if (target.kind == FaultKind::Truncate || target.kind == FaultKind::Drip)
-      target.when = FaultMoment::After;
+    if (alters_the_answer(target.kind)) target.when = FaultMoment::After;
     for (const auto& [name, value] : action->items()) {
       if (name == "kind") continue;
       if (name == "status" && value.is_number_integer()) {

@@ -13,16 +13,25 @@
 namespace dps::sim {
 
 enum class FaultKind {
-  Status,    // answer this status, headers and body
-  Reset,     // TCP RST
-  Close,     // FIN without an answer
-  Truncate,  // a Content-Length larger than what is sent, then FIN
-  Hang,      // no answer until the client leaves
-  Drip,      // the answer in single bytes, `delay` between them
-  Delay,     // wait `delay`, then go on
-  Edit,      // a second writer's edit, then go on
+  Status,        // answer this status, headers and body
+  Reset,         // TCP RST
+  Close,         // FIN without an answer
+  Truncate,      // a Content-Length larger than what is sent, then FIN
+  Hang,          // no answer until the client leaves
+  Drip,          // the answer in single bytes, `delay` between them
+  Stall,         // half of the answer, then nothing until the client leaves
+  Chunked,       // the answer in chunks
+  CutChunks,     // in chunks, and FIN where the last one should be
+  Gzip,          // the answer compressed
+  OtherHeaders,  // the true answer, these headers set
+  Delay,         // wait `delay`, then go on
+  Edit,          // a second writer's edit, then go on
+  ExpireTokens,  // no token that was given out is good any more, then go on
 };
 enum class FaultMoment { Before, After };  // the request took effect
+
+/// The request is processed all the same, and another kind may decide its answer.
+[[nodiscard]] bool goes_on(FaultKind kind);
 
 struct FaultAction {
   FaultKind kind = FaultKind::Status;

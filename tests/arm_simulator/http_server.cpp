@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "tests/arm_simulator/channel.hpp"
+#include "tests/arm_simulator/framing.hpp"
 #include "tests/arm_simulator/http_message.hpp"
 
 namespace dps::sim {
@@ -272,8 +273,8 @@ void HttpServer::serve(Connection& connection) {
     const bool keep_alive =
         head->keep_alive && !equal_ignoring_case(response.header("Connection"), "close");
     const auto text = encode(response, request.method != "HEAD", keep_alive);
-    if (delivery.broken) {
-      switch (*delivery.broken) {
+    if (delivery.travel) {
+      switch (*delivery.travel) {
         case FaultKind::Reset:
           channel.reset_on_close();
           return;
@@ -292,7 +293,18 @@ void HttpServer::serve(Connection& connection) {
           for (const char byte : text)
             if (!channel.write({&byte, 1}) || !sleep(delivery.drip)) return;
           break;
+        case FaultKind::Stall:
+          static_cast<void>(channel.write(std::string_view(text).substr(0, text.size() / 2)));
+          channel.await_end();
+          return;
+        case FaultKind::Chunked:
+          if (!channel.write(encode_chunked(response, keep_alive, LastChunk::Sent))) return;
+          break;
+        case FaultKind::CutChunks:
+          static_cast<void>(channel.write(encode_chunked(response, true, LastChunk::Missing)));
+          return end(true);
         default:
+          if (!channel.write(text)) return;
           break;
       }
     } else if (!channel.write(text)) {

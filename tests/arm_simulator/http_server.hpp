@@ -21,8 +21,8 @@ namespace dps::sim {
 /// An answer and how it travels.
 struct Delivery {
   Response response;
-  /// Nothing: as it should. Else Reset, Close, Truncate, Hang or Drip.
-  std::optional<FaultKind> broken;
+  /// Nothing: plainly. Else Reset, Close, Truncate, Hang, Drip, Stall, Chunked, CutChunks.
+  std::optional<FaultKind> travel;
   Milliseconds drip{0};
 };
 

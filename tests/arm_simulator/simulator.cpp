@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/arm_simulator/admin.hpp"
+#include "tests/arm_simulator/framing.hpp"
 #include "tests/arm_simulator/http_message.hpp"
 #include "tests/arm_simulator/x509.hpp"
 
@@ -97,10 +98,11 @@ Delivery Simulator::serve_arm(const Request& request, const Sleeper& sleeper) {
   std::optional<FaultAction> decision;
   const auto actions = faults_.matching(request);
   for (const auto& action : actions) {
-    const bool decides = action.kind != FaultKind::Delay && action.kind != FaultKind::Edit;
+    const bool decides = !goes_on(action.kind);
     if (decides) decision = action;
     if (action.when == FaultMoment::After || decides) continue;
     if (action.kind == FaultKind::Delay) static_cast<void>(sleeper(action.delay));
+    if (action.kind == FaultKind::ExpireTokens) world_.expire_tokens();
     add_label(labels, action.kind == FaultKind::Edit ? run_edit(world_, action) : action.label);
   }
   if (!decision || decision->when == FaultMoment::After) {
@@ -110,9 +112,10 @@ Delivery Simulator::serve_arm(const Request& request, const Sleeper& sleeper) {
   Milliseconds late{0};
   for (const auto& action : actions) {
     if (action.when != FaultMoment::After) continue;
+    if (!goes_on(action.kind)) continue;
     if (action.kind == FaultKind::Delay) late += action.delay;
-    if (action.kind == FaultKind::Delay) add_label(labels, action.label);
-    if (action.kind == FaultKind::Edit) add_label(labels, run_edit(world_, action));
+    if (action.kind == FaultKind::ExpireTokens) world_.expire_tokens();
+    add_label(labels, action.kind == FaultKind::Edit ? run_edit(world_, action) : action.label);
   }
   int status = delivery.response.status;
   if (decision) {
@@ -126,7 +129,11 @@ Delivery Simulator::serve_arm(const Request& request, const Sleeper& sleeper) {
     for (const auto& [name, value] : decision->headers) delivery.response.set(name, value);
     if (decision->kind == FaultKind::Status && delivery.response.header("Date").empty())
       delivery.response.set("Date", rfc1123(arrived));
-    if (decision->kind != FaultKind::Status) delivery.broken = decision->kind;
+    if (decision->kind == FaultKind::Gzip) {
+      delivery.response.body = gzipped(delivery.response.body);
+      delivery.response.set("Content-Encoding", "gzip");
+    }
+    delivery.travel = decision->kind;
     delivery.drip = decision->delay.count() > 0 ? decision->delay : Milliseconds(20);
     const bool silent = decision->kind == FaultKind::Reset || decision->kind == FaultKind::Close ||
                         decision->kind == FaultKind::Hang;

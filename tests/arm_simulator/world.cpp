@@ -10,6 +10,7 @@
 #include "tests/arm_simulator/gates.hpp"
 #include "tests/arm_simulator/hubs.hpp"
 #include "tests/arm_simulator/operations.hpp"
+#include "tests/arm_simulator/permissions.hpp"
 #include "tests/arm_simulator/policies.hpp"
 #include "tests/arm_simulator/resources.hpp"
 #include "tests/arm_simulator/seed.hpp"
@@ -113,6 +114,7 @@ Response serve(State& state, const Call& call) {
   if (segments.size() == 2) return get_subscription(state, call);
   if (is(2, "providers") && is(3, "microsoft.devices"))
     return serve_subscription_provider(state, call);
+  if (auto response = serve_authorization(state, call)) return *response;
   if (is(2, "resourcegroups") && segments.size() <= 4) return serve_groups(state, call);
   if (is(2, "resourcegroups") && is(4, "providers") && is(5, "microsoft.devices")) {
     if (!state.groups.contains(group_key(call.subscription(), call.group())))
@@ -277,6 +279,12 @@ void World::advance(Milliseconds by) {
   const std::lock_guard lock(data_->mutex);
   data_->state.advanced += by;
   settle(data_->state, data_->state.now());
+}
+
+void World::expire_tokens() {
+  const std::lock_guard lock(data_->mutex);
+  const auto now = data_->state.now();
+  for (auto& [token, expiry] : data_->state.tokens) expiry = std::min(expiry, now);
 }
 
 TimePoint World::now() const {

@@ -50,6 +50,8 @@ class World {
   [[nodiscard]] std::string switch_value(std::string_view name) const;
   [[nodiscard]] nlohmann::ordered_json switches() const;
   void advance(Milliseconds by);
+  /// No token that was given out so far is good any more.
+  void expire_tokens();
   [[nodiscard]] TimePoint now() const;
   [[nodiscard]] Milliseconds latency() const;
 

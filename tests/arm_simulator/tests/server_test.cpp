@@ -59,6 +59,19 @@ class Client {
       text.append(block, static_cast<std::size_t>(got));
     }
   }
+  /// Reads give up after so long a silence.
+  void leave_after(std::chrono::milliseconds silence) {
+    const timeval patience{0, static_cast<suseconds_t>(silence.count() * 1000)};
+    setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  /// Everything until the server closes.
+  std::string read_to_end() {
+    std::string text;
+    char block[4096];
+    for (ssize_t got = 0; (got = ::recv(descriptor_, block, sizeof block, 0)) > 0;)
+      text.append(block, static_cast<std::size_t>(got));
+    return text;
+  }
   Wire ask(const std::string& method,
            const std::string& target,
            const std::string& body = {},
@@ -201,6 +214,64 @@ TEST(Fault, BreaksConnections) {
   const auto dripped = Broken().first(R"([{"do":{"kind":"drip","delay":"1ms"}}])");
   EXPECT_EQ(dripped.end, End::Answer);
   EXPECT_TRUE(dripped.text.starts_with("HTTP/1.1 401"));
+  const auto cut = Broken().first(R"([{"do":{"kind":"cut-chunks"}}])");
+  EXPECT_EQ(cut.end, End::Answer);  // for a reader who looks at the head only
+  EXPECT_NE(cut.text.find("Transfer-Encoding: chunked\r\n"), std::string::npos);
+  EXPECT_EQ(cut.text.find("Content-Length"), std::string::npos);
+}
+
+TEST(Fault, StallsUntilTheClientLeaves) {
+  Simulator simulator;
+  ASSERT_FALSE(simulator.faults().set(Json::parse(R"([{"do":{"kind":"stall"}}])")));
+  Client client(simulator.arm());
+  client.write("GET /subscriptions HTTP/1.1\r\nHost: arm.test\r\n\r\n");
+  client.leave_after(std::chrono::milliseconds(30));
+  const auto text = client.read_to_end();
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 401")) << text;
+  EXPECT_FALSE(text.ends_with("}")) << text;
+}
+
+TEST(Fault, SendsTheTrueAnswerInOtherForms) {
+  for (const std::string kind : {"chunked", "gzip", "headers"}) {
+    SCOPED_TRACE(kind);
+    Simulator simulator;
+    ASSERT_FALSE(simulator.faults().set(
+        Json{{{"do", {{"kind", kind}, {"headers", {{"Content-Type", "text/plain"}}}}}}}));
+    Client client(simulator.arm());
+    client.write("GET /subscriptions HTTP/1.1\r\nHost: arm.test\r\nConnection: close\r\n\r\n");
+    const auto text = client.read_to_end();
+    EXPECT_TRUE(text.starts_with("HTTP/1.1 401")) << text;
+    EXPECT_NE(text.find("Content-Type: text/plain"), std::string::npos) << text;
+    // In chunks the word is torn in two.
+    const auto word = kind == "chunked" ? "Authorization" : "AuthenticationFailed";
+    EXPECT_NE(text.find(word), std::string::npos) << text;
+    EXPECT_EQ(text.find("Content-Encoding: gzip") != std::string::npos, kind == "gzip");
+    if (kind == "chunked") {
+      EXPECT_NE(text.find("\r\n\r\n1;first=yes\r\n{\r\n5\r\n"), std::string::npos) << text;
+      EXPECT_TRUE(text.ends_with("\r\n0\r\n\r\n")) << text;
+    }
+  }
+}
+
+TEST(Fault, ExpiresEveryTokenThatWasGivenOut) {
+  Simulator simulator;
+  const auto& identity = simulator.world().options();
+  const auto form = "grant_type=client_credentials&client_id=" + identity.client_id +
+                    "&client_secret=s3cret~of%2Bthe%2Fsimulator%26co%3D1&scope=x%2F.default";
+  Client client(simulator.arm());
+  const auto bearer = [&] {
+    const auto token = Json::parse(
+        body_of(client.ask("POST", "/" + identity.tenant + "/oauth2/v2.0/token", form)));
+    return "Authorization: Bearer " + token["access_token"].get<std::string>() + "\r\n";
+  };
+  const auto old = bearer();
+  const std::string target = "/subscriptions?api-version=2020-01-01";
+  ASSERT_FALSE(simulator.faults().set(
+      Json::parse(R"([{"match":{"path":"/subscriptions"},"do":{"kind":"expire-tokens"}}])")));
+  const auto refused = client.ask("GET", target, {}, old).text;
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 401"));
+  EXPECT_NE(refused.find("ExpiredAuthenticationToken"), std::string::npos);
+  EXPECT_TRUE(client.ask("GET", target, {}, bearer()).text.starts_with("HTTP/1.1 200"));
 }
 
 TEST(Fault, StrikesTheNthForSomeTimes) {

@@ -455,6 +455,35 @@ TEST(SwitchProvider, MayBeUnregisteredUntilRegistered) {
   EXPECT_EQ(arm.send("PUT", kService, Driver::service_body()).status, 201);
 }
 
+TEST(SwitchDeny, ShowsInThePermissionsOfAScope) {
+  Driver arm;
+  const auto denied = [&](const std::string& scope) {
+    const auto answer = arm.send("GET", scope + "/providers/Microsoft.Authorization/permissions");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.json["value"][0]["actions"], Json::array({"*"}));
+    return answer.json["value"][0]["notActions"];
+  };
+  EXPECT_EQ(denied(kGroup), Json::array());
+  arm.set("deny", "list,name-check,listkeys");
+  const Json keys = {"Microsoft.Devices/provisioningServices/listkeys/Action",
+                     "Microsoft.Devices/provisioningServices/keys/listkeys/Action",
+                     "Microsoft.Devices/checkProvisioningServiceNameAvailability/Action"};
+  EXPECT_EQ(denied(kGroup), keys);
+  EXPECT_EQ(denied("/subscriptions/" + kSubscription).size(), 4U);  // services, too
+  EXPECT_EQ(arm.send("GET", kGroup + "x/providers/Microsoft.Authorization/permissions").status,
+            404);
+}
+
+TEST(SwitchLock, ShowsInTheLocksOfAScope) {
+  Driver arm;
+  const auto locks = kGroup + "/providers/Microsoft.Authorization/locks";
+  EXPECT_EQ(arm.send("GET", locks).json["value"], Json::array());
+  arm.set("lock", "delete");
+  EXPECT_EQ(arm.send("GET", locks).json["value"][0]["properties"]["level"], "CanNotDelete");
+  arm.set("lock", "read-only");
+  EXPECT_EQ(arm.send("GET", locks).json["value"][0]["properties"]["level"], "ReadOnly");
+}
+
 TEST(SwitchVersions, LimitsWhatIsKnown) {
   Driver arm;
   arm.create();
