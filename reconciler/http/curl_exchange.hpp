@@ -41,8 +41,9 @@ std::string ca_file_from(const std::function<std::optional<std::string>(std::str
 ///   GiveUp      TlsError (the certificate does not verify, no TLS 1.2, no TLS at all), ProxyError
 ///               (403, 407), TooLarge, BadUrl, Cancelled
 ///
-/// A kept-alive connection that the server closed, or a stream that it refused, is replaced without
-/// a word for GET; a write on it is MaybeSent and never leaves a second time.
+/// A kept-alive connection that the server closed (over HTTP/2 also by GOAWAY), or a stream that it
+/// refused, is replaced without a word for GET; a write on it is MaybeSent and never leaves a
+/// second time.
 class CurlExchange final : public Exchange {
  public:
   explicit CurlExchange(CurlSettings settings);

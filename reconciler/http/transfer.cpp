@@ -48,9 +48,9 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* s
   return bytes;
 }
 
-// curl silently sends a request again when a kept-alive connection turns out to be closed, and when
-// an HTTP/2 server refuses the stream. Nobody can tell for certain whether the server had begun on
-// it, so a write leaves once and no more.
+// curl silently sends a request again when a kept-alive connection turns out to be closed, by
+// GOAWAY too, and when an HTTP/2 server refuses the stream. It does not say which, so nobody can
+// tell whether the server had begun on it: a write leaves once and no more.
 int before_departure(void* self, char*, char*, int, int) {
   auto& transfer = *static_cast<Transfer*>(self);
   ++transfer.departures;

@@ -19,6 +19,7 @@ constexpr auto* kCaRemedy =
 // The verdicts of OpenSSL's chain check (X509_V_*), as curl hands them on.
 enum ChainVerdict : long {
   kChainIsGood = 0,
+  kNotJudged = 1,  // curl's own start value: it looks at the name before it asks for the verdict
   kNoIssuer = 2,
   kNotYetValid = 9,
   kExpired = 10,
@@ -29,6 +30,10 @@ enum ChainVerdict : long {
   kOtherName = 62,
   kOtherAddress = 64,
 };
+
+constexpr const char* kCutRemedy =
+    "nothing: the next run tries again; if it stays, look for a firewall or proxy that cuts "
+    "connections";
 
 /// Half an error: what went wrong, before it is said of whom.
 struct Cause {
@@ -87,6 +92,7 @@ Cause certificate_trouble(const Transfer& transfer, CURLcode code) {
   curl_easy_getinfo(transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   switch (verdict) {
     case kChainIsGood:  // the chain is good: then it is the name
+    case kNotJudged:
     case kOtherName:
     case kOtherAddress:
       cause.what = fmt::format(
@@ -267,12 +273,12 @@ Cause cause_of(const Transfer& transfer, CURLcode code) {
       return {NextMove::RetryLater,
               "NetworkError",
               fmt::format("{} closed the connection before any answer", place),
-              {}};
+              kCutRemedy};
     case CURLE_PARTIAL_FILE:
       return {NextMove::RetryLater,
               "NetworkError",
               fmt::format("the answer of {} broke off in the middle", place),
-              {}};
+              kCutRemedy};
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
       return {NextMove::RetryLater,
@@ -283,7 +289,7 @@ Cause cause_of(const Transfer& transfer, CURLcode code) {
       return {NextMove::RetryLater,
               "NetworkError",
               fmt::format("the connection to {} broke: {}", place, words_of(transfer, code)),
-              {}};
+              kCutRemedy};
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,7 @@ class Connection {
     return write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
                  std::string(body));
   }
+  int descriptor() const { return socket_; }
   /// The next close sends a RST.
   void reset() {
     const linger at_once{1, 0};
@@ -65,6 +67,33 @@ class Connection {
   int socket_;
   std::string buffer_;
 };
+
+/// Copies bytes between the connection and a port of loopback, both ways, until one side ends.
+inline void tunnel(Connection& connection, int port) {
+  const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(far, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    const int ends[2] = {connection.descriptor(), far};
+    for (bool open = true; open;) {
+      pollfd ready[2] = {{ends[0], POLLIN, 0}, {ends[1], POLLIN, 0}};
+      if (::poll(ready, 2, 5000) <= 0) break;
+      for (int side = 0; side < 2; ++side) {
+        if (ready[side].revents == 0) continue;
+        char chunk[16384];
+        const auto got = ::recv(ends[side], chunk, sizeof chunk, 0);
+        if (got <= 0 ||
+            ::send(ends[1 - side], chunk, static_cast<std::size_t>(got), MSG_NOSIGNAL) != got) {
+          open = false;
+          break;
+        }
+      }
+    }
+  }
+  ::close(far);
+}
 
 /// Runs `serve(connection, number)` on a thread for each connection, number from 1; the connection
 /// is closed when it returns.
