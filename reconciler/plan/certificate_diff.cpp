@@ -267,7 +267,9 @@ class Comparing {
     for (const auto* live : found) {
       if (live == &current) continue;
       known_.at(live).retirable_on = ends;
-      if (over && entry.retire == Retire::Automatic && may_go_beside(*live, current, entry)) {
+      // Where the current one is verified in the same pass, that comes first: see keep_within.
+      const bool may_go = may_go_beside(*live, current, entry) || is_verified_by_us(entry);
+      if (over && entry.retire == Retire::Automatic && may_go) {
         remove(*live, Goes::Retired, &entry, impact::certificate_retired());
       }
     }
@@ -293,25 +295,34 @@ class Comparing {
              impact::certificate_replaced(found.front()->verified, entry.verification));
       return;
     }
-    std::vector<std::string> open, empty;
+    std::vector<std::string> empty, emptied;
     for (const auto& slot : slots_of(entry)) {
       const auto standing = standing_in({slot});
-      if (standing.empty()) empty.push_back(slot);
-      if (standing.empty() || is_revoked(*standing.front())) open.push_back(slot);
-    }
-    if (!open.empty()) {
-      // The same slot before and after a revoked one went, so that a stored plan keeps its sense.
-      const bool taken = !is_named(empty, open.front());
-      create(entry, open.front(), taken && !empty.empty() ? empty.front() : "");
-      if (entry.overlap == Duration::zero() && entry.retire == Retire::Automatic &&
-          is_verified_by_us(entry)) {
-        for (const auto* live : found) {
-          remove(*live, Goes::Retired, &entry, impact::certificate_retired());
-        }
+      if (standing.empty()) {
+        empty.push_back(slot);
+      } else if (is_revoked(*standing.front())) {
+        emptied.push_back(slot);
       }
+    }
+    if (!empty.empty() || !emptied.empty()) {
+      // Where nothing stands before where a revoked one does: its removal may be withheld.
+      create(
+          entry, empty.empty() ? emptied.front() : empty.front(), empty.size() > 1 ? empty[1] : "");
+      retire_at_once(entry, found, nullptr);
       return;
     }
     take_a_slot(entry, found);
+  }
+
+  /// Without an overlap what the new one leaves behind goes in the same pass.
+  void retire_at_once(const Entry& entry,
+                      const LiveCertificates& found,
+                      const LiveCertificate* replaced) {
+    if (entry.overlap != Duration::zero() || entry.retire != Retire::Automatic) return;
+    for (const auto* live : found) {
+      if (live == replaced || (live->verified && !is_verified_by_us(entry))) continue;
+      remove(*live, Goes::Retired, &entry, impact::certificate_retired());
+    }
   }
 
   void take_a_slot(const Entry& entry, const LiveCertificates& found) {
@@ -320,6 +331,7 @@ class Comparing {
       rotate(entry,
              *victim.live,
              impact::certificate_slot_reused(victim.live->name, victim.wait == Wait::Overlap));
+      retire_at_once(entry, found, victim.live);
       return;
     }
     const auto ends = overlap_ends(entry, found);

@@ -38,6 +38,20 @@ std::string_view word(Kind kind) {
   return "";
 }
 
+std::string_view word(Goes goes) {
+  switch (goes) {
+    case Goes::Not:
+      return "";
+    case Goes::Revoked:
+      return "revoked";
+    case Goes::Retired:
+      return "retired";
+    case Goes::Unlisted:
+      return "unlisted";
+  }
+  return "";
+}
+
 std::string_view word(Cause cause) {
   return cause == Cause::Drift ? "drift" : "manifest";
 }

@@ -50,14 +50,15 @@ enum class Goes {
   Unlisted,  ///< no entry names it, or the entry's own document says absent
 };
 
+std::string_view word(Goes goes);  ///< "", "revoked", "retired", "unlisted"
+
 /// What the write of a certificate change must know beyond the change.
 struct CertificateDetail {
   std::string entry;       ///< the manifest's entry, whose slot `Change::name` is; "" for unlisted
   std::string thumbprint;  ///< what is to stand there; of a removal: what stands there
   Etag etag;               ///< of the certificate that stands there now; empty: none
   Goes goes = Goes::Not;
-  /// Of a Create in the place of a revoked CA: the entry's other name, if nothing stands there.
-  /// That is where it goes while the removal is withheld.
+  /// Of a Create: the entry's other name, if nothing stands there either.
   std::string other_slot;
   bool operator==(const CertificateDetail&) const = default;
 };

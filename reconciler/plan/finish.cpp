@@ -136,7 +136,6 @@ ServiceClass class_of(const std::vector<Change>& changes) {
 }
 
 void hold_dependents(ServicePlan& plan) {
-  const auto service = "provisioningServices/" + plan.id.name;
   const auto uploads = [](const Change& change) {
     return change.certificate && change.action != Action::Delete;
   };
@@ -147,7 +146,6 @@ void hold_dependents(ServicePlan& plan) {
   auto room = static_cast<std::ptrdiff_t>(kMaxCertificates) -
               static_cast<std::ptrdiff_t>(plan.certificates.size());
   const Hold* withheld = nullptr;
-  bool moved = false;
   for (auto& change : plan.changes) {
     if (!change.certificate || change.certificate->goes != Goes::Revoked) continue;
     if (!change.held) ++room;
@@ -168,32 +166,23 @@ void hold_dependents(ServicePlan& plan) {
       if (change.action == Action::Create) --room;
       continue;
     }
-    if (change.certificate->other_slot.empty()) {
-      hold(change, *in_the_way->held, "the revoked CA that stands there must be removed first");
-      continue;
-    }
-    --room;
-    change.name = std::exchange(change.certificate->other_slot, "");
-    change.path = entry_path(kCertificateList, change.name, change.field);
-    if (!change.calls.empty()) change.calls = certificate_calls(service, change);
-    moved = true;
+    hold(change, *in_the_way->held, "the revoked CA that stands there must be removed first");
   }
-  const auto waits = std::find_if(plan.changes.begin(), plan.changes.end(), [&](const auto& one) {
-    return uploads(one) && one.held;
-  });
-  if (waits != plan.changes.end()) {
-    const auto by = *waits->held;
-    const auto name = waits->name;
-    for (auto& change : plan.changes) {
-      if (!change.certificate || change.held || change.certificate->goes != Goes::Unlisted) {
-        continue;
-      }
-      hold(change,
-           by,
-           fmt::format("goes last, and certificate {} waits: {}", printable(name, 64), by.reason));
-    }
+  for (auto& change : plan.changes) {
+    if (!change.certificate || change.held) continue;
+    const auto goes = change.certificate->goes;
+    if (goes != Goes::Unlisted && goes != Goes::Retired) continue;
+    const auto waits = std::find_if(plan.changes.begin(), plan.changes.end(), [&](const auto& one) {
+      return uploads(one) && one.held &&
+             (goes == Goes::Unlisted || one.certificate->entry == change.certificate->entry);
+    });
+    if (waits == plan.changes.end()) continue;
+    hold(change,
+         *waits->held,
+         fmt::format("goes last, and certificate {} waits: {}",
+                     printable(waits->name, 64),
+                     waits->held->reason));
   }
-  if (moved) sort_changes(plan.changes);
 }
 
 void settle_holds(ServicePlan& plan) {

@@ -20,9 +20,8 @@ void assign_calls(ServicePlan& plan, const DesiredService* desired);
 /// The class that the changes make it, where nothing else decided.
 ServiceClass class_of(const std::vector<Change>& changes);
 
-/// What is held may hold more: new content under the name of a revoked CA that is not let go, which
-/// is moved to the entry's other name if that is free; and the removal of unlisted CAs, which come
-/// after everything else of their service. Idempotent. Sets the calls of what it moves.
+/// What is held may hold more: new content under the name of a revoked CA that is not let go, and
+/// the removal of CAs that are unlisted, or retired in the same entry, which come last. Idempotent.
 void hold_dependents(ServicePlan& plan);
 
 /// Takes what is held out of the bookkeeping that a write leaves behind; without a write of the

@@ -7,6 +7,8 @@
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/model/field_path.hpp"
+#include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/finish.hpp"
 
 namespace dps::plan {
@@ -91,6 +93,22 @@ std::size_t owned(const LiveState& live, const Settings& settings) {
         const auto owner = entry.second.tags.find(kOwnerTag);
         return owner != entry.second.tags.end() && owner->second == settings.owner;
       }));
+}
+
+/// A slot that came free since (a revoked CA went) does not change where the new one goes.
+void keep_slot(Change& change, const ServicePlan& judged) {
+  if (change.action != Action::Create || !change.certificate) return;
+  auto& detail = *change.certificate;
+  const bool planned_there =
+      !detail.other_slot.empty() &&
+      std::any_of(judged.changes.begin(), judged.changes.end(), [&](const Change& one) {
+        return one.action == Action::Create && one.certificate &&
+               equal_ignoring_case(one.name, detail.other_slot) &&
+               one.certificate->entry == detail.entry;
+      });
+  if (!planned_there) return;
+  std::swap(change.name, detail.other_slot);
+  change.path = entry_path(kCertificateList, change.name, change.field);
 }
 
 }  // namespace
@@ -180,6 +198,7 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
 }
 
 void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
+  for (auto& change : fresh.changes) keep_slot(change, judged);
   const auto let_through = [&](const Change& change) {
     return std::any_of(judged.changes.begin(), judged.changes.end(), [&](const Change& one) {
       return one.destructive && !one.held && one.kind == change.kind &&
@@ -194,6 +213,18 @@ void keep_within(ServicePlan& fresh, const ServicePlan& judged) {
     change.calls.clear();
   }
   hold_dependents(fresh);
+  const bool more_to_do =
+      std::any_of(fresh.changes.begin(), fresh.changes.end(), [](const Change& change) {
+        return change.certificate && !change.held && change.action != Action::Delete;
+      });
+  for (auto& change : fresh.changes) {
+    if (!more_to_do || !change.certificate || change.held) continue;
+    const auto goes = change.certificate->goes;
+    if (goes != Goes::Retired && goes != Goes::Unlisted) continue;
+    change.held =
+        Hold{std::string(kGoesLastHold), "goes once its successors stand and are verified"};
+    change.calls.clear();
+  }
   settle_holds(fresh);
 }
 

@@ -7,8 +7,9 @@
 
 namespace dps::plan {
 
-/// The id of keep_within's holds.
+/// The ids of keep_within's holds.
 inline constexpr std::string_view kNotJudgedHold = "not-judged";
+inline constexpr std::string_view kGoesLastHold = "goes-last";
 
 /// Holds every service deletion when there are more than max_deletes, or more than 30 % of at least
 /// 10 owned services; holds every removal of hubs, policies and certificates when there are more
@@ -20,7 +21,8 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings);
 
 /// For a service that is judged again because it moved between plan and write: what destroys, and
 /// the guarded plan did not let through with the same thumbprint, is held ("not-judged"), so that
-/// the guards are never passed by.
+/// the guards are never passed by. A CA that is retired or unlisted is held ("goes-last") as long
+/// as another certificate is to be uploaded or verified: a step that fails takes no CA with it.
 void keep_within(ServicePlan& fresh, const ServicePlan& judged);
 
 }  // namespace dps::plan

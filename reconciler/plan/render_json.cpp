@@ -43,7 +43,43 @@ Tree change_json(const Change& change) {
     Tree held = Tree::object();
     held["id"] = change.held->id;
     held["reason"] = change.held->reason;
+    if (change.held->until) held["until"] = rfc3339(*change.held->until);
     out["held"] = std::move(held);
+  }
+  if (const auto& detail = change.certificate) {
+    Tree certificate = Tree::object();
+    certificate["entry"] = detail->entry;
+    certificate["thumbprint"] = detail->thumbprint;
+    certificate["etag"] = detail->etag.text;
+    certificate["goes"] = word(detail->goes);
+    out["certificate"] = std::move(certificate);
+  }
+  return out;
+}
+
+template <class Tree>
+Tree date_json(const std::optional<WallTime>& date) {
+  return date ? Tree(rfc3339(*date)) : Tree(nullptr);
+}
+
+template <class Tree>
+Tree certificates_json(const std::vector<CertificateStatus>& certificates) {
+  auto out = Tree::array();
+  for (const auto& certificate : certificates) {
+    Tree one = Tree::object();
+    one["name"] = certificate.name;
+    one["entry"] = certificate.entry;
+    one["managed"] = certificate.role != CertificateRole::Unmanaged;
+    one["role"] = word(certificate.role);
+    one["thumbprint"] = certificate.thumbprint;
+    one["subject"] = certificate.subject;
+    one["etag"] = certificate.etag.text;
+    one["verified"] = certificate.verified;
+    one["uploaded_at"] = date_json<Tree>(certificate.uploaded_at);
+    one["expires_at"] = date_json<Tree>(certificate.expires_at);
+    one["retirable_on"] = date_json<Tree>(certificate.retirable_on);
+    one["blocked_until"] = date_json<Tree>(certificate.blocked_until);
+    out.push_back(std::move(one));
   }
   return out;
 }
@@ -70,6 +106,9 @@ Tree service_json(const ServicePlan& service) {
   out["errors"] = problems_json<Tree>(service.errors);
   out["warnings"] = problems_json<Tree>(service.warnings);
   out["unseen"] = service.unseen;
+  if (!service.certificates.empty()) {
+    out["certificates"] = certificates_json<Tree>(service.certificates);
+  }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/field_path.hpp"
+#include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/render_json.hpp"
 #include "reconciler/plan/select.hpp"
 
@@ -41,6 +42,7 @@ constexpr std::array kKinds = {Kind::ProvisioningService,
                                Kind::SharedAccessPolicy,
                                Kind::Certificate,
                                Kind::Tag};
+constexpr std::array kGoes = {Goes::Not, Goes::Revoked, Goes::Retired, Goes::Unlisted};
 constexpr std::array kClasses = {ServiceClass::Failed,
                                  ServiceClass::Blocked,
                                  ServiceClass::Suspended,
@@ -77,6 +79,16 @@ std::optional<Change> parse_change(const Json& record) {
   change.destructive = flag_member(record, "destructive");
   if (const auto& held = member(record, "held"); held.is_object()) {
     change.held = Hold{text_member(held, "id"), text_member(held, "reason")};
+    if (const auto until = parse_rfc3339(text_member(held, "until"))) change.held->until = *until;
+  }
+  if (const auto& detail = member(record, "certificate"); detail.is_object()) {
+    const auto goes = parse_word(kGoes, text_member(detail, "goes"));
+    if (!goes) return std::nullopt;
+    change.certificate = CertificateDetail{text_member(detail, "entry"),
+                                           text_member(detail, "thumbprint"),
+                                           {text_member(detail, "etag")},
+                                           *goes,
+                                           ""};
   }
   return change;
 }
@@ -124,6 +136,12 @@ bool same_change(const Change& left, const Change& right) {
          canonical_text(left.after) == canonical_text(right.after);
 }
 
+/// The certificate under a change was written since, although it looks the same.
+bool is_rewritten(const Change& then, const Change& now) {
+  return then.certificate && now.certificate && same_change(then, now) &&
+         !(then.certificate->etag == now.certificate->etag);
+}
+
 bool has(const std::vector<Change>& changes, const Change& wanted) {
   return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
     return same_change(change, wanted);
@@ -150,6 +168,16 @@ std::vector<std::string> moved_since(const ServicePlan& saved, const ServicePlan
   }
   for (const auto& change : fresh.changes) {
     if (!has(saved.changes, change)) out.push_back(named(change) + " was not in the saved plan");
+  }
+  for (const auto& change : fresh.changes) {
+    const bool rewritten =
+        std::any_of(saved.changes.begin(), saved.changes.end(), [&](const Change& then) {
+          return is_rewritten(then, change);
+        });
+    if (rewritten) {
+      out.push_back(fmt::format("{} was written since (its ETag moved)",
+                                printable(entry_path(kCertificateList, change.name, ""), 200)));
+    }
   }
   if (out.empty() && !(saved.etag == fresh.etag)) {
     out.emplace_back("it was written since (its ETag moved)");

@@ -34,9 +34,10 @@ struct Comparison {
   std::vector<OutOfDate> out_of_date;
 };
 
-/// Restricts today's plan to what the saved one says. A service whose ETag or changes differ is out
-/// of date. Changes of fields that the saved plan could not see are left alone. Today's guards
-/// stand: what they withhold stays withheld, and an approval lets it through.
+/// Restricts today's plan to what the saved one says. A service whose ETag, or that of a
+/// certificate to be changed, or whose changes differ is out of date. Changes of fields that the
+/// saved plan could not see are left alone. Today's guards stand: what they withhold stays
+/// withheld, and an approval lets it through.
 Comparison compare(const SavedPlan& saved, Plan fresh);
 
 }  // namespace dps::plan

@@ -97,6 +97,27 @@ TEST(SavedPlan, WhatMovedIsNamedAndNotTouched) {
   EXPECT_THAT(by_hand.out_of_date.at(0).moved, ElementsAre(HasSubstr("no longer due")));
 }
 
+TEST(SavedPlan, ACertificateThatWasWrittenSinceIsOutOfDate) {
+  auto desired = wanted();
+  DesiredCertificate ca;
+  ca.name = "ca";
+  ca.thumbprint = std::string(40, 'B');
+  ca.content = CertificateFacts{};
+  ca.verification = Verification::Trusted;
+  desired.certificates = {ca};
+  auto live = standing();
+  live.certificates.entries = {{"ca", {"one"}, std::string(40, 'A'), "CA", noon(), noon(), true}};
+  const auto plan = plan_for({desired}, {live});
+  const auto then = saved(plan);
+  EXPECT_EQ(then.services[0].changes.at(0).certificate, plan.services[0].changes[0].certificate);
+  EXPECT_THAT(compare(then, plan_for({desired}, {live})).out_of_date, IsEmpty());
+  (*live.certificates.entries)[0].etag = {"two"};
+  const auto moved = compare(then, plan_for({desired}, {live}));
+  ASSERT_EQ(moved.out_of_date.size(), 1U);
+  EXPECT_THAT(moved.out_of_date[0].moved, ElementsAre(HasSubstr("certificates[ca] was written")));
+  EXPECT_THAT(moved.plan.services, IsEmpty());
+}
+
 TEST(SavedPlan, ServicesWithoutWorkThenAreNotTouchedNow) {
   const auto then = saved(plan_for({wanted("a"), changed("b")}, {standing("a"), standing("b")}));
   auto drifted = standing("a");
