@@ -178,6 +178,18 @@ std::vector<Flag> make() {
       "requests in flight at most",
       "64",
       count(&Options::concurrency, 1, 1024));
+  add("quota-reserve",
+      Single,
+      "PERCENT",
+      "of each of Azure's request limits, left for people and other tools",
+      "20",
+      count(&Options::quota_reserve, 0, 90));
+  add("ca-file",
+      Single,
+      "PATH",
+      "PEM file of the CAs to trust in place of the system's",
+      "SSL_CERT_FILE, CURL_CA_BUNDLE or the system's",
+      text(&Options::ca_file));
   add("timeout",
       Single,
       "DURATION",

@@ -37,6 +37,8 @@ struct Options {
   bool prune = false;
   KeyCheck key_check = KeyCheck::Always;
   std::size_t concurrency = 64;
+  std::size_t quota_reserve = 20;  ///< percent of each of ARM's quotas, left for others
+  std::string ca_file;             ///< empty: SSL_CERT_FILE, CURL_CA_BUNDLE or the system's
   Duration timeout = std::chrono::minutes{10};
   OutputForm output = OutputForm::Text;
   LogForm log_format = LogForm::Text;

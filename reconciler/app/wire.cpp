@@ -28,10 +28,20 @@ std::optional<std::string> raw_variable(const Environment& environment, const st
   return found == environment.end() ? std::nullopt : std::optional(found->second);
 }
 
-http::CurlSettings curl_settings(const Environment& environment) {
+http::CurlSettings curl_settings(const Options& options, const Environment& environment) {
   http::CurlSettings settings;
   settings.ca_file =
-      http::ca_file_from([&](std::string_view name) { return variable(environment, name); });
+      options.ca_file.empty()
+          ? http::ca_file_from([&](std::string_view name) { return variable(environment, name); })
+          : options.ca_file;
+  return settings;
+}
+
+http::AdmissionSettings admission_settings(const Options& options) {
+  http::AdmissionSettings settings;
+  settings.most_in_flight = options.concurrency;
+  settings.reserve_percent = static_cast<int>(options.quota_reserve);
+  settings.documented_pace = arm::documented_pace;
   return settings;
 }
 
@@ -39,6 +49,7 @@ http::PipelineSettings pipeline_settings(const arm::Cloud& cloud) {
   http::PipelineSettings settings;
   settings.endpoint = cloud.arm;
   settings.traits = arm::traits_of;
+  settings.quotas = arm::quotas_of;
   settings.jitter = http::random_jitter;
   settings.explain = [](const http::Response& response) { return arm::to_error(response).what; };
   return settings;
@@ -51,7 +62,9 @@ class WiredAzure final : public Azure {
              Clock& clock,
              Log& log,
              const arm::Cloud& cloud)
-      : observer_(log), wire_(curl_settings(environment)), admission_(clock, options.concurrency) {
+      : observer_(log),
+        wire_(curl_settings(options, environment)),
+        admission_(clock, admission_settings(options)) {
     arm::CredentialSettings credential;
     credential.kind = options.auth;
     credential.variable = [&environment](std::string_view name) {

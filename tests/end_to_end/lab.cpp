@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "reconciler/arm/client_memory.hpp"
 #include "reconciler/arm/cloud.hpp"
@@ -26,6 +27,7 @@ class Lab::SimulatedClock final : public Clock {
   WallTime wall() const override { return std::chrono::system_clock::now() + slept_.load(); }
   bool sleep(Duration pause, std::stop_token stop) override {
     if (stop.stop_requested()) return false;
+    const std::lock_guard lock(mutex_);
     slept_ = slept_.load() + pause;
     world_.advance(pause);
     return true;
@@ -33,13 +35,14 @@ class Lab::SimulatedClock final : public Clock {
 
  private:
   sim::World& world_;
+  std::mutex mutex_;  // of those who sleep: no step may be lost
   std::atomic<Duration> slept_{Duration{0}};
 };
 
 /// What a process would build for itself.
 class Lab::Wired {
  public:
-  Wired(Lab& lab) : admission(*lab.clock_, lab.read.concurrency) {
+  Wired(Lab& lab) : admission(*lab.clock_, lab.admission_settings()) {
     auto cloud = arm::with_endpoints(
         *arm::cloud_named("public"), lab.simulator_->arm(), lab.simulator_->arm());
     EXPECT_TRUE(cloud.has_value());
@@ -59,10 +62,16 @@ class Lab::Wired {
     http::PipelineSettings settings;
     settings.endpoint = cloud->arm;
     settings.traits = arm::traits_of;
+    settings.quotas = arm::quotas_of;
     settings.jitter = [] { return 0.5; };
     settings.explain = [](const http::Response&) { return std::string(); };
     pipeline =
-        std::make_unique<http::Pipeline>(wire, *tokens, admission, *lab.clock_, observer, settings);
+        std::make_unique<http::Pipeline>(wire,
+                                         *tokens,
+                                         admission,
+                                         *lab.clock_,
+                                         lab.observer != nullptr ? *lab.observer : observer,
+                                         settings);
     arm::ClientSettings client_settings;
     client_settings.cloud = *cloud;
     client_settings.correlation_id = "lab";
@@ -84,6 +93,13 @@ class Lab::Wired {
   std::unique_ptr<arm::Client> client;
   std::unique_ptr<manifest::SystemSecretSource> secrets;
 };
+
+http::AdmissionSettings Lab::admission_settings() const {
+  http::AdmissionSettings out;
+  out.most_in_flight = read.concurrency;
+  out.documented_pace = arm::documented_pace;
+  return out;
+}
 
 std::string service_path(const std::string& name, const std::string& group) {
   return ServiceId{kSubscription, group, name}.path();

@@ -12,6 +12,8 @@
 #include "reconciler/apply/execute.hpp"
 #include "reconciler/arm/client.hpp"
 #include "reconciler/controller/look.hpp"
+#include "reconciler/http/admission.hpp"
+#include "reconciler/http/token_source.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/load.hpp"
 #include "reconciler/model/report.hpp"
@@ -77,6 +79,9 @@ class Lab {
   /// What apply calls while it works: a place for a second writer. May be empty.
   std::function<void(const apply::Step&)> on_step;
 
+  /// Watches every exchange. Not owned; null: nobody does.
+  http::ExchangeObserver* observer = nullptr;
+
   // ---- the passes; each as a process of its own: no token, no connection, no memory is shared
   // ----
   /// GTest-fails on faults of the manifests.
@@ -92,6 +97,7 @@ class Lab {
  private:
   class Wired;
   class SimulatedClock;
+  http::AdmissionSettings admission_settings() const;
   std::unique_ptr<sim::Simulator> simulator_;
   std::unique_ptr<SimulatedClock> clock_;
   std::map<std::string, std::string> contents_;
