@@ -8,18 +8,13 @@
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/manifest/literal_secret.hpp"
+#include "reconciler/manifest/secret_source.hpp"
 
 namespace dps::manifest {
 namespace {
 
 constexpr std::size_t kSecretLimit = std::size_t{64} * 1024;
 constexpr std::size_t kCertificateLimit = std::size_t{1024} * 1024;
-
-std::string without_final_newline(std::string text) {
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
-  return text;
-}
 
 }  // namespace
 
@@ -87,7 +82,7 @@ std::optional<Secret> References::peek(const SecretReference& reference,
   }
   if (const auto* file = std::get_if<FileReference>(&reference)) {
     auto content = files_.read(file->path, kSecretLimit);
-    if (content) *content = without_final_newline(std::move(*content));
+    if (content) drop_final_newline(*content);
     if (content && !content->empty()) return Secret(std::move(*content));
     const bool missing = !content && content.error().id == "FileMissing";
     const bool large = !content && content.error().id == "FileTooLarge";

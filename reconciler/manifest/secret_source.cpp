@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "reconciler/base/child_process.hpp"
 #include "reconciler/base/match.hpp"
 #include "reconciler/base/text.hpp"
-#include "reconciler/base/child_process.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/interpolate.hpp"
 
@@ -21,13 +21,26 @@ Failure missing(std::string what, std::string remedy) {
       {NextMove::WaitForOthers, "SecretMissing", std::move(what), std::move(remedy), 0, {}});
 }
 
-// In place, so that the whole buffer is wiped with the secret.
-void drop_final_newline(std::string& text) {
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
+// DER of a key, whose last byte may look like a line end: a SEQUENCE that ends with the content.
+bool is_der(std::string_view bytes) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
+  if (bytes.size() < 8 || byte(0) != 0x30) return false;
+  if (byte(1) < 0x80) return byte(2) == 0x02 && bytes.size() == std::size_t{2} + byte(1);
+  const std::size_t digits = byte(1) & 0x7FU;
+  if (digits < 1 || digits > 2) return false;
+  std::size_t length = 0;
+  for (std::size_t at = 2; at < 2 + digits; ++at) length = length * 256 + byte(at);
+  return bytes.size() == 2 + digits + length;
 }
 
 }  // namespace
+
+// In place, so that the whole buffer is wiped with the secret.
+void drop_final_newline(std::string& text) {
+  if (is_der(text)) return;
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+}
 
 Result<Secret> SystemSecretSource::read(const SecretReference& reference, std::stop_token stop) {
   return match(
@@ -95,6 +108,7 @@ Result<Secret> SystemSecretSource::from_program(const ExecReference& reference,
   }
   Program program;
   program.argv = reference.argv;
+  program.withheld = credential_variables();
   auto output = run_program(program, stop);
   if (!output) return output;
   std::string text = output->reveal();

@@ -13,6 +13,10 @@
 
 namespace dps::manifest {
 
+/// What files and programs end their text with is no part of a secret. DER of a key stays whole:
+/// its last byte may look like a line end.
+void drop_final_newline(std::string& text);
+
 /// Thread-safe.
 class SecretSource {
  public:

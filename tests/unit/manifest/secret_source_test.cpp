@@ -49,6 +49,26 @@ TEST(SecretSource, ReadsAFileWithoutItsFinalNewline) {
   EXPECT_EQ(source().read(FileReference{path, "key"}, {}).value().reveal(), "line 1\nline 2");
 }
 
+TEST(SecretSource, LeavesDerOfAKeyWhole) {
+  const TemporaryFolder folder;
+  const auto der = [](std::string head, std::size_t length) {
+    return head + std::string(length - 1, 'k') + '\n';
+  };
+  const std::string cases[] = {
+      der(std::string("\x30\x77\x02", 3), 0x76),        // SEC1, P-256
+      der(std::string("\x30\x81\x87\x02", 4), 0x86),    // PKCS#8, P-256
+      der(std::string("\x30\x82\x04\xA4", 4), 0x04A4),  // PKCS#1, RSA 2048
+  };
+  for (const auto& bytes : cases) {
+    const auto path = folder.write("key", bytes);
+    EXPECT_EQ(source().read(FileReference{path, "key"}, {}).value().reveal(), bytes);
+    const auto longer = folder.write("text", bytes + "\n");  // so it is text with a line end
+    EXPECT_EQ(source().read(FileReference{longer, "text"}, {}).value().reveal(), bytes);
+  }
+  const auto word = folder.write("word", "0123456789\n");
+  EXPECT_EQ(source().read(FileReference{word, "word"}, {}).value().reveal(), "0123456789");
+}
+
 TEST(SecretSource, RefusesWhatIsNoReadableFile) {
   const TemporaryFolder folder;
   const auto empty = folder.write("empty", "\n");
