@@ -92,11 +92,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& more) {
+std::vector<std::string> environment_of(const Program& program) {
+  const auto& more = program.environment;
+  const auto& withheld = program.withheld;
   std::vector<std::string> out;
   for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
     const std::string_view text = *at;
-    if (!more.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
+    const std::string name(text.substr(0, text.find('=')));
+    if (more.contains(name)) continue;
+    if (std::find(withheld.begin(), withheld.end(), name) != withheld.end()) continue;
+    out.emplace_back(text);
   }
   for (const auto& [name, value] : more) out.push_back(fmt::format("{}={}", name, value));
   return out;
@@ -237,6 +242,15 @@ std::string shown_name(const Program& program) {
 
 }  // namespace
 
+const std::vector<std::string>& credential_variables() {
+  static const std::vector<std::string> all = {"AZURE_CLIENT_SECRET",
+                                               "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+                                               "AZURE_ACCESS_TOKEN",
+                                               "IDENTITY_HEADER",
+                                               "MSI_SECRET"};
+  return all;
+}
+
 Result<Secret> run_program(const Program& program, const std::stop_token& stop) {
   if (program.argv.empty()) return fail(give_up("ProgramNotFound", "no program is named"));
   const auto name = shown_name(program);
@@ -251,7 +265,7 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
   {
     const SpawnSettings settings(input.read, output.write, complaints.write);
     auto arguments = program.argv;
-    auto variables = environment_with(program.environment);
+    auto variables = environment_of(program);
     const int code = ::posix_spawnp(&pid,
                                     arguments.front().c_str(),
                                     &settings.actions,

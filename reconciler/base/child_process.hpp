@@ -17,12 +17,17 @@ struct Program {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
   std::string input;              ///< for its stdin; then that is closed
   std::map<std::string, std::string> environment;  ///< beside that of this process
+  /// Variables of this process that it does not get.
+  std::vector<std::string> withheld;
   Duration limit = std::chrono::seconds{10};
   std::size_t most_output = std::size_t{64} * 1024;
   /// How much of its stderr is looked at when it fails; 0: none of it. Only for programs that are
   /// known not to print secrets there.
   std::size_t most_complaint = 0;
 };
+
+/// What signs this program in to Azure: no business of programs that a manifest names.
+const std::vector<std::string>& credential_variables();
 
 /// Runs it in a process group of its own, with a clean signal mask and default handlers; what it
 /// says on stderr is thrown away, as it may hold secrets, unless `most_complaint` asks for it: then
