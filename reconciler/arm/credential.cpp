@@ -3,177 +3,165 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "reconciler/arm/fetchers.hpp"
+#include "reconciler/base/secret_file.hpp"
+#include "reconciler/base/text.hpp"
+
 namespace dps::arm {
-
-// What is known, under one mutex: read by many, refreshed by one at a time.
-struct CachedTokens::State {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  bool refreshing = false;
-  std::uint64_t rounds = 0;  // refreshes that ended
-
-  std::optional<http::Token> token;
-  TimePoint refresh_at{};
-  TimePoint dead_at{};
-  std::uint64_t generation = 0;
-
-  std::optional<Error> failure;  // of the last round
-  TimePoint failure_until{};
-};
-
 namespace {
 
-constexpr Duration kLongestMargin = std::chrono::minutes{5};
-constexpr Duration kFailureLasts = std::chrono::seconds{10};
-
-Error cancelled() {
-  return give_up("Cancelled", "cancelled while waiting for a token");
+std::string value_of(const VariableReader& variable, std::string_view name) {
+  return variable ? variable(name).value_or("") : std::string();
 }
 
-}  // namespace
-
-CachedTokens::CachedTokens(std::unique_ptr<TokenFetcher> fetcher, Clock& clock)
-    : fetcher_(std::move(fetcher)), clock_(clock), state_(std::make_unique<State>()) {}
-
-CachedTokens::~CachedTokens() = default;
-
-Result<http::Token> CachedTokens::token(std::stop_token stop) {
-  auto& state = *state_;
-  std::unique_lock lock(state.mutex);
-  for (;;) {
-    const auto now = clock_.now();
-    if (state.token && now < state.refresh_at) return *state.token;
-    if (state.failure && now < state.failure_until) {
-      // An old token that still lives is better than none.
-      if (state.token && now < state.dead_at) return *state.token;
-      return fail(*state.failure);
-    }
-    if (!state.refreshing) break;
-    const auto seen = state.rounds;
-    if (!state.changed.wait(lock, stop, [&] { return state.rounds != seen; })) {
-      return fail(cancelled());
-    }
-    if (state.failure && state.failure->id != "Cancelled" &&
-        !(state.token && clock_.now() < state.dead_at)) {
-      return fail(*state.failure);
-    }
+// What is missing, by its variable: a section of the configuration file has found out before.
+class Needs {
+ public:
+  void text(const std::string& value, const char* variable) {
+    if (value.empty()) missing_.emplace_back(variable);
+  }
+  void secret(const SecretPlace& place, const char* variable) {
+    if (place.kind == SecretPlace::Kind::None) missing_.emplace_back(variable);
+  }
+  std::optional<Error> missing(const std::string& kind) const {
+    if (missing_.empty()) return std::nullopt;
+    return give_up("BadCredential",
+                   fmt::format("{} needs {}", kind, join(missing_, ", ")),
+                   "set it in the environment");
   }
 
-  state.refreshing = true;
-  lock.unlock();
-  auto fetched = fetcher_->fetch(stop);
-  lock.lock();
-  state.refreshing = false;
-  ++state.rounds;
-  const auto now = clock_.now();
-  if (fetched) {
-    const auto margin = std::min<Duration>(fetched->lifetime / 5, kLongestMargin);
-    state.token = http::Token{
-        std::move(fetched->token), ++state.generation, clock_.wall() + fetched->lifetime};
-    state.refresh_at = now + fetched->lifetime - margin;
-    state.dead_at = now + fetched->lifetime;
-    state.failure.reset();
-  } else {
-    state.failure = fetched.error();
-    const bool own_stop = fetched.error().id == "Cancelled";
-    state.failure_until = own_stop ? now : now + kFailureLasts;
-  }
-  state.changed.notify_all();
-  if (state.token && now < state.dead_at) return *state.token;
-  return fail(*state.failure);
-}
-
-void CachedTokens::reject(std::uint64_t generation) {
-  auto& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  if (state.token && state.token->generation == generation) state.token.reset();
-}
-
-struct StaticToken::State {
-  std::mutex mutex;
-  Secret token;
-  bool rejected = false;
+ private:
+  std::vector<std::string> missing_;
 };
 
-StaticToken::StaticToken(Secret token) : state_(std::make_unique<State>()) {
-  state_->token = std::move(token);
-}
-
-StaticToken::~StaticToken() = default;
-
-Result<http::Token> StaticToken::token(std::stop_token /*stop*/) {
-  const std::lock_guard lock(state_->mutex);
-  if (state_->rejected) {
-    return fail(Error{NextMove::WaitForOthers,
-                      "TokenRefused",
-                      "ARM refused the token of AZURE_ACCESS_TOKEN",
-                      "it may have expired: get a new one, or sign in another way",
-                      401,
-                      {}});
+std::optional<Error> incomplete(const CredentialSpec& spec) {
+  Needs needs;
+  const bool application = spec.kind == "client-secret" || spec.kind == "client-certificate" ||
+                           spec.kind == "workload-identity";
+  if (application) {
+    needs.text(spec.tenant, "AZURE_TENANT_ID");
+    needs.text(spec.client_id, "AZURE_CLIENT_ID");
   }
-  return http::Token{state_->token, 1, WallTime::max()};
+  if (spec.kind == "client-secret") needs.secret(spec.client_secret, "AZURE_CLIENT_SECRET");
+  if (spec.kind == "client-certificate") {
+    needs.text(spec.certificate_file, "AZURE_CLIENT_CERTIFICATE_PATH");
+  }
+  if (spec.kind == "workload-identity") {
+    needs.text(spec.federated_token_file, "AZURE_FEDERATED_TOKEN_FILE");
+  }
+  if (spec.kind == "token") needs.secret(spec.access_token, "AZURE_ACCESS_TOKEN");
+  return needs.missing(spec.kind);
 }
 
-void StaticToken::reject(std::uint64_t /*generation*/) {
-  const std::lock_guard lock(state_->mutex);
-  state_->rejected = true;
+// It becomes a part of a URL and an argument of a program.
+std::optional<Error> bad_tenant(const std::string& tenant) {
+  const bool sound =
+      tenant.empty() || (tenant.size() <= 253 && tenant.front() != '-' && tenant.front() != '.' &&
+                         std::all_of(tenant.begin(), tenant.end(), [](char one) {
+                           return (one >= '0' && one <= '9') || (one >= 'a' && one <= 'z') ||
+                                  (one >= 'A' && one <= 'Z') || one == '-' || one == '.';
+                         }));
+  if (sound) return std::nullopt;
+  return give_up(
+      "BadCredential",
+      fmt::format("the tenant \"{}\" is neither a GUID nor a domain", printable(tenant, 60)),
+      "AZURE_TENANT_ID as the portal shows it, such as "
+      "5f0d3c4e-9b1a-4c6e-8d57-2f6f0a1b7c11 or contoso.onmicrosoft.com");
 }
 
-namespace {
-
-std::string variable(const CredentialSettings& settings, std::string_view name) {
-  return settings.variable ? settings.variable(name).value_or("") : std::string();
-}
-
-Result<std::unique_ptr<http::TokenSource>> by_client_secret(const CredentialSettings& settings,
-                                                            http::Exchange& bare,
-                                                            Clock& clock) {
-  ClientSecret credential;
-  std::vector<std::string> missing;
-  const auto take = [&](std::string_view name) {
-    auto value = variable(settings, name);
-    if (value.empty()) missing.emplace_back(name);
-    return value;
-  };
-  credential.tenant = take("AZURE_TENANT_ID");
-  credential.client_id = take("AZURE_CLIENT_ID");
-  credential.secret = Secret(take("AZURE_CLIENT_SECRET"));
-  if (!missing.empty()) {
+Result<std::unique_ptr<Credential>> ready_token(const CredentialSpec& spec,
+                                                const CredentialSettings& settings,
+                                                Clock& clock) {
+  auto token = read_secret(spec.access_token, settings.variable);
+  if (!token) return fail(in_context("the access token", token.error()));
+  const auto& text = token->reveal();
+  if (!std::all_of(text.begin(), text.end(), [](char one) { return one > ' ' && one < 127; })) {
     return fail(give_up("BadCredential",
-                        fmt::format("client-secret needs {}", join(missing, ", ")),
-                        "set it in the environment"));
+                        fmt::format("{} holds no access token", spec.access_token.name),
+                        "the token alone, without \"Bearer\" and without line breaks"));
   }
-  return std::make_unique<CachedTokens>(
-      client_secret_fetcher(std::move(credential), settings.cloud, bare, clock, settings.jitter),
-      clock);
-}
-
-Result<std::unique_ptr<http::TokenSource>> by_token(const CredentialSettings& settings) {
-  auto token = variable(settings, "AZURE_ACCESS_TOKEN");
-  if (token.empty()) {
-    return fail(
-        give_up("BadCredential", "token needs AZURE_ACCESS_TOKEN", "set it in the environment"));
-  }
-  return std::make_unique<StaticToken>(Secret(std::move(token)));
-}
-
-Error not_available(std::string_view kind) {
-  return give_up("BadCredential",
-                 fmt::format("{} is not available in this version", kind),
-                 "use client-secret or token");
+  return std::make_unique<ReadyToken>(*std::move(token), spec.access_token.name, clock);
 }
 
 }  // namespace
 
-std::string authority_from(const CredentialSettings& settings) {
-  auto host = variable(settings, "AZURE_AUTHORITY_HOST");
+std::string authority_from(const VariableReader& variable) {
+  auto host = value_of(variable, "AZURE_AUTHORITY_HOST");
   if (!host.empty() && host.find("://") == std::string::npos) host = "https://" + host;
   return host;
+}
+
+Result<Secret> read_secret(const SecretPlace& place, const VariableReader& variable) {
+  if (place.kind == SecretPlace::Kind::None) return Secret();
+  if (place.kind == SecretPlace::Kind::File) return read_secret_word(place.name);
+  auto text = value_of(variable, place.name);
+  const Secret whole(std::move(text));
+  const auto word = trim(whole.reveal());
+  if (word.empty()) {
+    return fail({NextMove::WaitForOthers,
+                 "SecretMissing",
+                 fmt::format("the variable {} is not set", printable(place.name, 100)),
+                 "set it where the tool runs",
+                 0,
+                 {}});
+  }
+  return Secret(std::string(word));
+}
+
+CredentialSpec spec_from_environment(const std::string& kind, const VariableReader& variable) {
+  const auto value = [&](std::string_view name) { return value_of(variable, name); };
+  const auto place = [&](const char* name) {
+    return value(name).empty() ? SecretPlace{} : SecretPlace{SecretPlace::Kind::Variable, name};
+  };
+  CredentialSpec spec;
+  spec.kind = kind;
+  if (kind == "token") spec.access_token = place("AZURE_ACCESS_TOKEN");
+  if (kind == "managed-identity") spec.managed_identity.client_id = value("AZURE_CLIENT_ID");
+  if (kind == "token" || kind == "managed-identity") return spec;
+  spec.tenant = value("AZURE_TENANT_ID");
+  if (kind == "azure-cli") return spec;
+  spec.client_id = value("AZURE_CLIENT_ID");
+  if (kind == "client-secret") spec.client_secret = place("AZURE_CLIENT_SECRET");
+  if (kind == "client-certificate") {
+    spec.certificate_file = value("AZURE_CLIENT_CERTIFICATE_PATH");
+    spec.certificate_password = place("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+    const auto chain = lower(value("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"));
+    if (chain == "true" || chain == "1") spec.chain = ChainSending::WholeChain;
+  }
+  if (kind == "workload-identity") {
+    spec.federated_token_file = value("AZURE_FEDERATED_TOKEN_FILE");
+  }
+  return spec;
+}
+
+Result<std::unique_ptr<Credential>> make_credential(const CredentialSpec& spec,
+                                                    const CredentialSettings& settings,
+                                                    http::Exchange& bare,
+                                                    Clock& clock) {
+  if (auto missing = incomplete(spec)) return fail(*std::move(missing));
+  if (auto bad = bad_tenant(spec.tenant)) return fail(*std::move(bad));
+  if (spec.kind == "token") return ready_token(spec, settings, clock);
+  TokenTools tools{bare, clock, settings.jitter};
+  std::unique_ptr<TokenFetcher> fetcher;
+  if (spec.kind == "managed-identity") {
+    auto made = managed_identity_fetcher(spec.managed_identity, settings, std::move(tools));
+    if (!made) return fail(made.error());
+    fetcher = *std::move(made);
+  } else if (spec.kind == "azure-cli") {
+    fetcher = azure_cli_fetcher(spec.tenant, settings, clock);
+  } else {
+    auto proof = spec.kind == "client-secret"
+                     ? client_secret_proof(spec.client_secret, settings.variable)
+                 : spec.kind == "client-certificate"
+                     ? client_certificate_proof(spec, settings.cloud, settings.variable)
+                     : federated_token_proof(spec.federated_token_file);
+    fetcher = std::make_unique<AuthorityFetcher>(
+        settings.cloud, spec.tenant, spec.client_id, std::move(proof), std::move(tools));
+  }
+  return std::make_unique<CachedTokens>(std::move(fetcher), clock);
 }
 
 Result<std::unique_ptr<http::TokenSource>> make_credential(const CredentialSettings& settings,
@@ -181,10 +169,10 @@ Result<std::unique_ptr<http::TokenSource>> make_credential(const CredentialSetti
                                                            Clock& clock) {
   const auto choice = choose_credential(settings.kind, settings.variable, settings.attendance);
   if (!choice) return fail(choice.error());
-  const auto& kind = choice->kind;
-  if (kind == "client-secret") return by_client_secret(settings, bare, clock);
-  if (kind == "token") return by_token(settings);
-  return fail(not_available(kind));
+  const auto spec = spec_from_environment(choice->kind, settings.variable);
+  auto made = make_credential(spec, settings, bare, clock);
+  if (!made) return fail(made.error());
+  return std::unique_ptr<http::TokenSource>(*std::move(made));
 }
 
 }  // namespace dps::arm

@@ -1,102 +1,88 @@
-// credential: who we are to Azure. Tokens of one kind of credential, cached until their margin, one
-// refresh at a time.
+// credential: who we are to Azure: what a way of signing in needs, where that comes from, and the
+// token source made of it. Each kind has a file of its own; docs/credentials.md is for users.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "reconciler/arm/cloud.hpp"
 #include "reconciler/arm/credential_choice.hpp"
+#include "reconciler/arm/token_cache.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/result.hpp"
-#include "reconciler/base/secret.hpp"
 #include "reconciler/http/exchange.hpp"
-#include "reconciler/http/retry.hpp"
-#include "reconciler/http/token_source.hpp"
 
 namespace dps::arm {
 
-/// Fetches one token, each time it is asked; knows nothing of caching. One call at a time.
-/// Errors are final ("TokenRefused", WaitForOthers or GiveUp) or RetryLater "TokenUnavailable".
-class TokenFetcher {
- public:
-  struct Fetched {
-    Secret token;
-    Duration lifetime{};
-  };
-  virtual ~TokenFetcher() = default;
-  virtual Result<Fetched> fetch(std::stop_token stop) = 0;
+/// Where a secret lies. It is read each time a token is asked for, so that a renewed one is taken
+/// without a restart, and wiped afterwards.
+struct SecretPlace {
+  enum class Kind { None, Variable, File };
+  Kind kind = Kind::None;
+  std::string name;  ///< of the variable; the path
+  bool operator==(const SecretPlace&) const = default;
 };
 
-/// Keeps the token until a fifth of its lifetime (at most 5 min) is left. One caller refreshes,
-/// without the lock; the others wait with their own stop tokens and share its result; when it was
-/// cancelled the next one takes over. A refresh that fails while the old token still lives is no
-/// failure. A final error is remembered for 10 s, so that many callers do not ask again for it.
-class CachedTokens final : public http::TokenSource {
- public:
-  CachedTokens(std::unique_ptr<TokenFetcher> fetcher, Clock& clock);
-  ~CachedTokens() override;
-  Result<http::Token> token(std::stop_token stop) override;
-  void reject(std::uint64_t generation) override;
-
- private:
-  struct State;
-  std::unique_ptr<TokenFetcher> fetcher_;
-  Clock& clock_;
-  std::unique_ptr<State> state_;
+/// Which of a machine's identities; all empty: the system-assigned one. At most one is set.
+struct ManagedIdentityName {
+  std::string client_id;
+  std::string object_id;
+  std::string resource_id;
+  bool operator==(const ManagedIdentityName&) const = default;
 };
 
-/// A token that somebody else made; when ARM refuses it there is no other:
-/// WaitForOthers "TokenRefused".
-class StaticToken final : public http::TokenSource {
- public:
-  explicit StaticToken(Secret token);
-  ~StaticToken() override;
-  Result<http::Token> token(std::stop_token stop) override;
-  void reject(std::uint64_t generation) override;
+enum class ChainSending { LeafOnly, WholeChain };  ///< x5c: for registrations by name and issuer
 
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
-struct ClientSecret {
+/// One way of signing in, complete. What a kind does not use is empty.
+struct CredentialSpec {
+  std::string kind;
   std::string tenant;
   std::string client_id;
-  Secret secret;
+  SecretPlace client_secret;
+  std::string certificate_file;
+  SecretPlace certificate_password;
+  ChainSending chain = ChainSending::LeafOnly;
+  std::string federated_token_file;
+  ManagedIdentityName managed_identity;
+  SecretPlace access_token;
+  bool operator==(const CredentialSpec&) const = default;
 };
-
-/// POST {authority}/{tenant}/oauth2/v2.0/token. 429, 5xx and the network are tried again with
-/// `backoff`; 400 and 401 are final and show the AADSTS text and its trace id.
-std::unique_ptr<TokenFetcher> client_secret_fetcher(ClientSecret credential,
-                                                    const Cloud& cloud,
-                                                    http::Exchange& bare,
-                                                    Clock& clock,
-                                                    std::function<double()> jitter,
-                                                    http::Backoff backoff = {});
 
 struct CredentialSettings {
   std::string kind = "auto";  ///< the value of --auth
-  VariableReader variable;
+  VariableReader variable;    ///< outlives what is made with it
   Attendance attendance = Attendance::Unattended;
   Cloud cloud;
   std::function<double()> jitter;  ///< uniform in [0, 1)
 };
 
-/// AZURE_AUTHORITY_HOST, for with_endpoints(); "" when not set.
-std::string authority_from(const CredentialSettings& settings);
+/// AZURE_AUTHORITY_HOST, for with_endpoints(), with https:// where it has no scheme; "" when not
+/// set.
+std::string authority_from(const VariableReader& variable);
 
-/// The first kind that is configured, or the one named. The exchange must be bare: no pipeline, no
-/// admission. It, the clock and the jitter outlive the source.
-/// GiveUp "NoCredential" (nothing is configured), "BadCredential" (a variable is missing, or the
-/// kind is unknown or not available in this version).
+/// What the variables of the field say of this kind, perhaps incompletely.
+CredentialSpec spec_from_environment(const std::string& kind, const VariableReader& variable);
+
+/// Asks nobody and reads no file yet, but for an access token. The exchange must be bare: no
+/// pipeline, no admission. It, the clock and the settings' functions outlive the source.
+/// GiveUp "BadCredential": something is missing or malformed; says which variable, or for a section
+/// of the configuration file which key.
+Result<std::unique_ptr<Credential>> make_credential(const CredentialSpec& spec,
+                                                    const CredentialSettings& settings,
+                                                    http::Exchange& bare,
+                                                    Clock& clock);
+
+/// The first kind that is configured, or the one named, of the environment.
+/// Errors of choose_credential() and of the above.
 Result<std::unique_ptr<http::TokenSource>> make_credential(const CredentialSettings& settings,
                                                            http::Exchange& bare,
                                                            Clock& clock);
+
+/// What stands at the place, without the white space around it; empty for Kind::None.
+/// "SecretMissing" (WaitForOthers).
+Result<Secret> read_secret(const SecretPlace& place, const VariableReader& variable);
 
 }  // namespace dps::arm

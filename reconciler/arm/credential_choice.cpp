@@ -1,10 +1,10 @@
 #include "reconciler/arm/credential_choice.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "reconciler/base/child_process.hpp"
 #include "reconciler/base/text.hpp"
 
 namespace dps::arm {
@@ -40,18 +40,11 @@ Looked managed_identity(const World& world) {
   return {false, "IDENTITY_ENDPOINT is not set; on a virtual machine name it with --auth"};
 }
 
-bool in_path(const World& world, const std::string& program) {
-  for (const auto& folder : split(world.value("PATH"), ':')) {
-    if (!folder.empty() && ::access((folder + "/" + program).c_str(), X_OK) == 0) return true;
-  }
-  return false;
-}
-
 Looked azure_cli(const World& world) {
   if (world.attendance != Attendance::Terminal) {
     return {false, "no terminal: a person's login is taken unasked only from a person"};
   }
-  if (!in_path(world, "az")) return {false, "no program az in PATH"};
+  if (program_in_path(world.value("PATH"), "az").empty()) return {false, "no program az in PATH"};
   return {true, "this is a terminal and az is in PATH"};
 }
 

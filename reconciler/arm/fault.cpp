@@ -61,8 +61,26 @@ struct CodeClass {
   Class meaning;
 };
 
-constexpr Class kServiceNotFound = {NextMove::WaitForOthers, "ServiceNotFound", ""};
-constexpr Class kCertificateNotFound = {NextMove::WaitForOthers, "CertificateNotFound", ""};
+constexpr Class kServiceNotFound = {
+    NextMove::WaitForOthers,
+    "ServiceNotFound",
+    "check its name, resource group and subscription; somebody may have removed it"};
+constexpr Class kCertificateNotFound = {
+    NextMove::WaitForOthers,
+    "CertificateNotFound",
+    "check its name and the service's; somebody may have removed it"};
+constexpr Class kThrottled = {NextMove::RetryLater,
+                              "Throttled",
+                              "nothing: the next run tries again; if it stays, see who else uses "
+                              "this identity, and lower --concurrency"};
+constexpr Class kServerError = {NextMove::RetryLater,
+                                "ServerError",
+                                "nothing: the next run tries again; if it stays, ask Azure's "
+                                "support with the request id"};
+constexpr Class kPreconditionFailed = {NextMove::ReadAgain,
+                                       "PreconditionFailed",
+                                       "nothing: somebody else wrote meanwhile; the next run looks "
+                                       "again"};
 constexpr Class kHubNotFound = {NextMove::WaitForOthers,
                                 "HubNotFound",
                                 "check the host name, the hub's resource group and subscription; "
@@ -131,12 +149,12 @@ constexpr std::array<CodeClass, 39> kCodes = {{
     {"NameNotAvailable",
      {NextMove::GiveUp, "NameTaken", "take another name: names are global in Azure"}},
     {"QuotaExceeded", kLimit},
-    {"SubscriptionRequestsThrottled", {NextMove::RetryLater, "Throttled", ""}},
-    {"ResourceRequestsThrottled", {NextMove::RetryLater, "Throttled", ""}},
-    {"TooManyRequests", {NextMove::RetryLater, "Throttled", ""}},
-    {"RetryableError", {NextMove::RetryLater, "Throttled", ""}},
-    {"412001", {NextMove::ReadAgain, "PreconditionFailed", ""}},
-    {"PreconditionFailed", {NextMove::ReadAgain, "PreconditionFailed", ""}},
+    {"SubscriptionRequestsThrottled", kThrottled},
+    {"ResourceRequestsThrottled", kThrottled},
+    {"TooManyRequests", kThrottled},
+    {"RetryableError", kThrottled},
+    {"412001", kPreconditionFailed},
+    {"PreconditionFailed", kPreconditionFailed},
     {"InvalidAuthenticationToken", kUnauthorized},
     {"InvalidAuthenticationTokenTenant", kUnauthorized},
     {"ExpiredAuthenticationToken", kUnauthorized},
@@ -151,17 +169,22 @@ Class class_of(int status) {
     case 403:
       return kDenied;
     case 404:
-      return {NextMove::WaitForOthers, "NotFound", ""};
+      return {NextMove::WaitForOthers,
+              "NotFound",
+              "check what the message names; where it names nothing, a proxy may have answered: "
+              "check --arm-endpoint and HTTPS_PROXY"};
     case 409:
-      return {NextMove::ReadAgain, "Conflict", ""};
+      return {NextMove::ReadAgain,
+              "Conflict",
+              "nothing: the next run looks again; if it stays, somebody else is at work on it"};
     case 412:
-      return {NextMove::ReadAgain, "PreconditionFailed", ""};
+      return kPreconditionFailed;
     case 429:
-      return {NextMove::RetryLater, "Throttled", ""};
+      return kThrottled;
     case 408:
-      return {NextMove::RetryLater, "ServerError", ""};
+      return kServerError;
     default:
-      if (status >= 500) return {NextMove::RetryLater, "ServerError", ""};
+      if (status >= 500) return kServerError;
       return {NextMove::GiveUp, "BadRequest", "correct what the message names in the manifest"};
   }
 }
@@ -183,6 +206,24 @@ Class class_of(const ErrorBody& body, int status) {
     return {NextMove::WaitForOthers, "OperationFailed", "read the message; the service says why"};
   }
   return class_of(status);
+}
+
+// Three refusals that another token of the same kind does not mend.
+void explain_401(Error& error, const ErrorBody& body, const http::Response& response) {
+  if (response.header("www-authenticate").find("insufficient_claims") != std::string::npos) {
+    error.id = "ClaimsChallenge";
+    error.what = "ARM asks for more than this token has in it (a claims challenge): " + error.what;
+    error.remedy =
+        "a policy of the tenant demands it (conditional access, an authentication context, a "
+        "revoked session): with the Azure CLI run az login again; for an application have the "
+        "policy's owner exempt it";
+  } else if (equal_ignoring_case(body.code, "InvalidAuthenticationTokenTenant")) {
+    error.remedy =
+        "the subscription belongs to another tenant than the credential: sign in to that one, or "
+        "give the subscription a section of its own under credentials in the configuration file";
+  } else if (equal_ignoring_case(body.code, "InvalidAuthenticationTokenAudience")) {
+    error.remedy = "the token is for another API or another cloud: check --cloud";
+  }
 }
 
 }  // namespace
@@ -255,6 +296,7 @@ Error to_error(const http::Response& response) {
     error.what = fmt::format("HTTP {} without an error that can be read", response.status);
   }
   error.request_id = printable(response.header("x-ms-request-id"), 100);
+  if (response.status == 401) explain_401(error, body, response);
   return error;
 }
 

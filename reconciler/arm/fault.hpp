@@ -32,7 +32,8 @@ std::string clean(std::string_view text);
 /// The error that an answer of status >= 400 stands for. Ids and next moves:
 ///   RetryLater     Throttled (429), ServerError (408, 5xx)
 ///   ReadAgain      InTransition (409301 and its kin), PreconditionFailed (412), Conflict (409)
-///   WaitForOthers  Unauthorized (401), AuthorizationFailed (403), ResourceGroupNotFound,
+///   WaitForOthers  Unauthorized (401), ClaimsChallenge (401),
+///                  AuthorizationFailed (403), ResourceGroupNotFound,
 ///                  SubscriptionNotFound, HubNotFound, ServiceNotFound, CertificateNotFound,
 ///                  NotFound, ScopeLocked, MissingSubscriptionRegistration, SubscriptionDisabled,
 ///                  ResourceGroupBeingDeleted

@@ -42,15 +42,20 @@ struct SimulatedArm {
   http::CurlExchange wire{{}};
   arm::Cloud cloud =
       *arm::with_endpoints(*arm::cloud_named("public"), simulator.arm(), simulator.arm());
-  arm::CachedTokens tokens{
-      arm::client_secret_fetcher({simulator.world().options().tenant,
-                                  simulator.world().options().client_id,
-                                  Secret(simulator.world().options().client_secret)},
-                                 cloud,
-                                 wire,
-                                 clock,
-                                 [] { return 0.5; }),
-      clock};
+  std::unique_ptr<http::TokenSource> credential = [this] {
+    arm::CredentialSettings settings;
+    settings.kind = "client-secret";
+    settings.cloud = cloud;
+    settings.jitter = [] { return 0.5; };
+    settings.variable = [identity = simulator.world().options()](
+                            std::string_view name) -> std::optional<std::string> {
+      if (name == "AZURE_TENANT_ID") return identity.tenant;
+      if (name == "AZURE_CLIENT_ID") return identity.client_id;
+      return identity.client_secret;
+    };
+    return *arm::make_credential(settings, wire, clock);
+  }();
+  http::TokenSource& tokens = *credential;
   http::Admission admission{clock, 64};
   http::ExchangeObserver observer;
   http::Pipeline pipeline{wire,
