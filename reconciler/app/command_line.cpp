@@ -207,7 +207,8 @@ Result<Parsed> parse_command_line(const std::vector<std::string>& arguments,
   if (!path.empty()) {
     auto read = read_config_file(path);
     if (!read) return fail(read.error());
-    file = std::move(*read);
+    file = std::move(read->flags);
+    options.credentials = std::move(read->credentials);
   }
 
   for (const auto& flag : flags()) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "reconciler/app/credential_section.hpp"
 #include "reconciler/app/flags.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/manifest/files.hpp"
@@ -12,6 +13,7 @@
 namespace dps::app {
 namespace {
 
+constexpr const char* kCredentials = "credentials";
 constexpr std::size_t kMost = std::size_t{1} << 20U;
 
 Failure wrong(const std::string& path,
@@ -31,13 +33,13 @@ const Flag* flag_of(std::string_view key) {
 
 }  // namespace
 
-Result<FlagValues> parse_config(std::string_view text, const std::string& path) {
+Result<ConfigFile> parse_config(std::string_view text, const std::string& path) {
   const auto yaml = manifest::parse_yaml(text);
   if (!yaml.faults.empty()) {
     const auto& fault = yaml.faults.front();
     return wrong(path, fault.at, fault.message, fault.remedy);
   }
-  if (yaml.documents.empty()) return FlagValues{};
+  if (yaml.documents.empty()) return ConfigFile{};
   const auto& root = yaml.documents.front();
   if (yaml.documents.size() > 1) {
     return wrong(path, yaml.documents[1].at, "a second document", "one document of flags");
@@ -45,11 +47,17 @@ Result<FlagValues> parse_config(std::string_view text, const std::string& path) 
   if (root.kind != manifest::NodeKind::Map) {
     return wrong(path, root.at, "the configuration is not a map", "keys such as concurrency: 64");
   }
-  FlagValues values;
+  ConfigFile config;
   for (const auto& member : root.members) {
+    if (member.key == kCredentials) {
+      auto sections = parse_credentials(member.value, path);
+      if (!sections) return fail(sections.error());
+      config.credentials = *std::move(sections);
+      continue;
+    }
     const auto* flag = flag_of(member.key);
     if (flag == nullptr) {
-      std::vector<std::string> known;
+      std::vector<std::string> known = {kCredentials};
       for (const auto& one : flags()) known.push_back(config_key(one.name));
       const auto near = nearest(member.key, known);
       return wrong(path,
@@ -59,7 +67,7 @@ Result<FlagValues> parse_config(std::string_view text, const std::string& path) 
                                 : fmt::format("did you mean {}?", near));
     }
     const auto& value = member.value;
-    auto& out = values[flag->name];
+    auto& out = config.flags[flag->name];
     if (value.kind == manifest::NodeKind::Scalar) {
       out = {value.text};
     } else if (value.kind == manifest::NodeKind::List && flag->arity == Arity::Repeated) {
@@ -76,10 +84,10 @@ Result<FlagValues> parse_config(std::string_view text, const std::string& path) 
                    flag->arity == Arity::Repeated ? "a value or a list of values" : "one value");
     }
   }
-  return values;
+  return config;
 }
 
-Result<FlagValues> read_config_file(const std::string& path) {
+Result<ConfigFile> read_config_file(const std::string& path) {
   manifest::DiskFiles files;
   const auto text = files.read(path, kMost);
   if (!text) {

@@ -129,8 +129,8 @@ std::vector<Flag> make() {
   add("auth",
       Single,
       "KIND",
-      "auto, client-secret or token (workload-identity, managed-identity, client-certificate and "
-      "azure-cli are not in this version)",
+      "auto, client-secret, client-certificate, token, workload-identity, managed-identity or "
+      "azure-cli; auto takes the first of these that is configured (docs/credentials.md)",
       "auto",
       text(&Options::auth));
   add("api-version",

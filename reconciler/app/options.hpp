@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "reconciler/arm/credential_routes.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/secret.hpp"
 
@@ -31,6 +32,8 @@ struct Options {
   std::string arm_endpoint;  ///< empty: the cloud's
   std::string authority;     ///< empty: the cloud's, or AZURE_AUTHORITY_HOST
   std::string auth = "auto";
+  /// Of the configuration file alone: subscriptions that sign in in a way of their own.
+  std::vector<arm::SubscriptionCredential> credentials;
   std::string api_version = "auto";
   std::string owner = "default";
   bool owner_given = false;  ///< --prune demands that it was said

@@ -1,13 +1,18 @@
 #include "reconciler/app/wire.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <filesystem>
 
+#include "reconciler/app/terminal.hpp"
 #include "reconciler/arm/client_memory.hpp"
 #include "reconciler/arm/cloud.hpp"
-#include "reconciler/arm/credential.hpp"
+#include "reconciler/arm/credential_routes.hpp"
 #include "reconciler/arm/fault.hpp"
 #include "reconciler/arm/traffic.hpp"
 #include "reconciler/base/crypto.hpp"
+#include "reconciler/base/text.hpp"
 #include "reconciler/http/admission.hpp"
 #include "reconciler/http/curl_exchange.hpp"
 #include "reconciler/http/jitter.hpp"
@@ -55,6 +60,28 @@ http::PipelineSettings pipeline_settings(const arm::Cloud& cloud) {
   return settings;
 }
 
+// Which identity works here is the first question when something is refused.
+void tell_credentials(const arm::CredentialSettings& settings,
+                      const Options& options,
+                      const arm::CredentialRoutes& routes,
+                      Clock& clock,
+                      Log& log) {
+  const auto choice = arm::choose_credential(settings.kind, settings.variable, settings.attendance);
+  if (choice) log.write(LogLevel::Info, "signing in with " + arm::sentence(*choice));
+  for (const auto& section : options.credentials) {
+    log.write(LogLevel::Info,
+              fmt::format("signing in with {}", section.spec.kind),
+              {{"subscriptions", join(section.subscriptions, ",")}, {"from", section.place}});
+  }
+  for (const auto& [name, credential] : routes.all()) {
+    const auto end = credential->expires();
+    if (!end || *end > clock.wall() + std::chrono::minutes{10}) continue;
+    log.write(LogLevel::Warn,
+              "the access token that was given ends soon, and there is no other",
+              {{"credential", name}, {"expires", rfc3339(*end)}});
+  }
+}
+
 class WiredAzure final : public Azure {
  public:
   WiredAzure(const Options& options,
@@ -70,11 +97,20 @@ class WiredAzure final : public Azure {
     credential.variable = [&environment](std::string_view name) {
       return variable(environment, name);
     };
+    credential.attendance =
+        is_terminal(STDIN_FILENO) ? arm::Attendance::Terminal : arm::Attendance::Unattended;
     credential.cloud = cloud;
     credential.jitter = http::random_jitter;
-    tokens_ = arm::make_credential(credential, wire_, clock);
-    if (!tokens_) return;
-    pipeline_.emplace(wire_, **tokens_, admission_, clock, observer_, pipeline_settings(cloud));
+    credentials_ = arm::make_routes(credential, options.credentials, wire_, clock);
+    if (!credentials_) return;
+    tell_credentials(credential, options, **credentials_, clock, log);
+    auto pipeline = pipeline_settings(cloud);
+    pipeline.tokens_for =
+        [routes = credentials_->get()](const http::Request& request) -> http::TokenSource& {
+      return routes->source_for(request);
+    };
+    pipeline_.emplace(
+        wire_, (*credentials_)->rest(), admission_, clock, observer_, std::move(pipeline));
     arm::ClientSettings settings;
     settings.cloud = cloud;
     settings.correlation_id = random_uuid();
@@ -86,13 +122,13 @@ class WiredAzure final : public Azure {
   }
 
   arm::Client& client() override { return *client_; }
-  const Error* problem() const { return tokens_ ? nullptr : &tokens_.error(); }
+  const Error* problem() const { return credentials_ ? nullptr : &credentials_.error(); }
 
  private:
   LoggingObserver observer_;
   http::CurlExchange wire_;
   http::Admission admission_;
-  Result<std::unique_ptr<http::TokenSource>> tokens_;
+  Result<std::unique_ptr<arm::CredentialRoutes>> credentials_;
   std::optional<http::Pipeline> pipeline_;
   arm::ClientMemory memory_;
   std::optional<arm::Client> client_;
@@ -106,9 +142,10 @@ Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
                                           Log& log) {
   auto cloud = arm::cloud_named(options.cloud);
   if (!cloud) return fail(cloud.error());
-  const auto authority = options.authority.empty()
-                             ? variable(environment, "AZURE_AUTHORITY_HOST").value_or("")
-                             : options.authority;
+  const auto authority =
+      options.authority.empty()
+          ? arm::authority_from([&](std::string_view name) { return variable(environment, name); })
+          : options.authority;
   cloud = arm::with_endpoints(*cloud, options.arm_endpoint, authority);
   if (!cloud) return fail(cloud.error());
   auto azure = std::make_unique<WiredAzure>(options, environment, clock, log, *cloud);

@@ -144,7 +144,7 @@ TEST(ConfigFile, FaultsHaveTheirPlace) {
     EXPECT_THAT(parsed.error().what, HasSubstr(c.says));
   }
   EXPECT_THAT(parse_config("maxDelets: 1\n", "c.yaml").error().remedy, HasSubstr("maxDeletes"));
-  EXPECT_TRUE(parse_config("# nothing\n", "c.yaml").value().empty());
+  EXPECT_TRUE(parse_config("# nothing\n", "c.yaml").value().flags.empty());
 }
 
 }  // namespace
