@@ -193,6 +193,8 @@ Result<CertificateFacts> parse_certificate(std::string_view bytes) {
     ERR_clear_error();
     return fail(give_up("BadCertificate", std::move(what), "a certificate as PEM or DER"));
   };
+  // Editors of Windows put a byte order mark before the text, which hides its first line.
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   if (bytes.empty()) return wrong("the certificate is empty");
   if (bytes.size() > 1U << 20U) return wrong("more than 1 MiB is no certificate");
   if (bytes.find("-----BEGIN") == std::string_view::npos) {

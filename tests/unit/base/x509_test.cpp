@@ -85,6 +85,15 @@ TEST(X509, ADamagedBlockIsNotPassedOver) {
   EXPECT_FALSE(parse_certificate(leaf.der + "x").has_value());
 }
 
+TEST(X509, TextFromWindowsIsRead) {
+  const auto ca = make("ca", true);
+  auto text = "\xEF\xBB\xBF" + ca.certificate_pem;
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {
+    text.insert(at, "\r");
+  }
+  EXPECT_EQ(parse_certificate(text), parse_certificate(ca.certificate_pem));
+}
+
 TEST(X509, SaysHowItWasSignedAndWhyItIsNoCa) {
   const auto ca = parse_certificate(make("ca", true).certificate_pem).value();
   EXPECT_EQ(ca.signature_algorithm, "ecdsa-with-SHA256");
