@@ -8,6 +8,7 @@
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/field_path.hpp"
+#include "reconciler/plan/certificate_status.hpp"
 #include "reconciler/plan/impact.hpp"
 #include "reconciler/plan/normalise.hpp"
 
@@ -42,18 +43,6 @@ Json shown(const DesiredCertificate& wanted) {
   return out;
 }
 
-CertificateStatus status_of(const LiveCertificate& live) {
-  CertificateStatus out;
-  out.name = live.name;
-  out.thumbprint = live.thumbprint;
-  out.subject = live.subject;
-  out.etag = live.etag;
-  out.expires_at = live.expiry;
-  out.uploaded_at = live.updated;
-  out.verified = live.verified;
-  return out;
-}
-
 bool is_named(const std::vector<std::string>& names, const std::string& name) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& one) {
     return same(Field::CertificateName, one, name);
@@ -67,7 +56,7 @@ class Comparing {
       : subject_(subject), out_(out), entries_(*subject.desired.certificates) {
     if (subject.live == nullptr) return;
     for (const auto& live : *subject.live->certificates.entries) {
-      known_[&live] = status_of(live);
+      known_[&live] = status_of(live, subject_);
     }
   }
 
@@ -82,7 +71,11 @@ class Comparing {
     if (subject_.desired.lifecycle.certificates == Unlisted::Remove) remove_unlisted();
     if (subject_.live == nullptr) return;
     for (const auto& live : *subject_.live->certificates.entries) {
-      out_.certificates.push_back(known_.at(&live));
+      const auto& status = known_.at(&live);
+      out_.certificates.push_back(status);
+      const bool stays =
+          status.role == CertificateRole::Current || status.role == CertificateRole::Unmanaged;
+      if (stays) warn_of_end(live.name, live.expiry, subject_, out_);
     }
   }
 
@@ -244,6 +237,7 @@ class Comparing {
                              printable(entry.name, 64)),
                  "give its content with certificate: {file: …}, or upload it by hand");
     } else if (is_decided(entry, found)) {
+      warn_of_end(entry.name, entry.content->not_after, subject_, out_);
       bring_in(entry, found);
     }
   }
@@ -404,7 +398,8 @@ void compare_certificates(const Subject& subject, Findings& out) {
   if (!subject.desired.certificates) {
     if (subject.live == nullptr || !subject.live->certificates.entries) return;
     for (const auto& live : *subject.live->certificates.entries) {
-      out.certificates.push_back(status_of(live));
+      out.certificates.push_back(status_of(live, subject));
+      warn_of_end(live.name, live.expiry, subject, out);
     }
     return;
   }

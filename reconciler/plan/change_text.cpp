@@ -88,12 +88,17 @@ std::string whole_text(Kind kind, const Json& value) {
           .say("secondaryKey", "secondary key ")
           .text();
     case Kind::Certificate: {
-      parts.say("thumbprint");
+      if (const auto text = text_member(value, "thumbprint"); !text.empty()) {
+        parts.add(short_thumbprint(text));
+      }
       if (member(value, "verified").is_boolean()) {
         parts.add(value["verified"].get<bool>() ? "verified" : "unverified");
       }
       if (const auto date = text_member(value, "expires"); date.size() >= 10) {
         parts.add("expires " + shown(date.substr(0, 10)));
+      }
+      if (const auto how = text_member(value, "verification"); !how.empty()) {
+        parts.add(how == "none" ? "not to be verified" : shown(how, 40));
       }
       return parts.text();
     }
@@ -108,6 +113,11 @@ std::string quoted(const Json& value) {
 }
 
 }  // namespace
+
+std::string short_thumbprint(const std::string& thumbprint) {
+  constexpr std::size_t kDigits = 8;
+  return shown(thumbprint.substr(0, kDigits)) + (thumbprint.size() > kDigits ? "…" : "");
+}
 
 std::string change_text(const Change& change) {
   if (change.secret) return "(secret, changed)";
@@ -124,8 +134,8 @@ std::string change_text(const Change& change) {
       return "released";
     case Action::Rotate:
       return fmt::format("{} → {}",
-                         shown(text_member(change.before, "thumbprint"), 40),
-                         shown(text_member(change.after, "thumbprint"), 40));
+                         short_thumbprint(text_member(change.before, "thumbprint")),
+                         whole_text(change.kind, change.after));
     default:
       break;
   }

@@ -105,6 +105,12 @@ Summary summarise(const std::vector<ServicePlan>& services) {
         ++out.unchanged;
         break;
     }
+    for (const auto& certificate : service.certificates) {
+      ++out.certificates;
+      if (!certificate.verified) ++out.unverified;
+      if (certificate.validity == Validity::EndsSoon) ++out.ending_soon;
+      if (certificate.validity == Validity::Ended) ++out.ended;
+    }
     for (const auto& change : service.changes) {
       if (change.action == Action::Adopt) continue;  // bookkeeping alone is not a change
       ++out.changes;

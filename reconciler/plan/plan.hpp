@@ -52,6 +52,12 @@ enum class CertificateRole {
 };
 std::string_view word(CertificateRole role);  ///< "current", …
 
+enum class Validity {
+  Good,
+  EndsSoon,  ///< within Settings::warn_validity
+  Ended,     ///< Azure keeps it all the same; devices do not register through it
+};
+
 /// One live certificate, as it was read.
 struct CertificateStatus {
   std::string name;
@@ -62,6 +68,7 @@ struct CertificateStatus {
   Etag etag;
   std::optional<WallTime> expires_at;
   std::optional<WallTime> uploaded_at;  ///< ARM's `updated`: the overlap is counted from it
+  Validity validity = Validity::Good;
   bool verified = false;
   std::optional<WallTime> retirable_on;   ///< of a predecessor: the end of its overlap
   std::optional<WallTime> blocked_until;  ///< a third one waits until then for its place
@@ -97,6 +104,8 @@ struct Summary {
               failed = 0, suspended = 0, in_transition = 0;
   std::size_t changes = 0;  ///< all, held ones too
   std::size_t held = 0;
+  std::size_t certificates = 0;  ///< live ones that were read; of these:
+  std::size_t unverified = 0, ending_soon = 0, ended = 0;
   bool operator==(const Summary&) const = default;
 };
 
@@ -135,7 +144,9 @@ struct Settings {
   bool prune = false;
   std::size_t max_deletes = 1;
   std::size_t max_removals = 10;
-  std::string approve;       ///< a digest; empty: nothing is approved
+  std::string approve;  ///< a digest; empty: nothing is approved
+  /// Certificates that end earlier are warned of, whoever's they are.
+  Duration warn_validity = std::chrono::hours(30 * 24);
   bool resend_keys = false;  ///< as if no fingerprint were believed
   /// Fingerprints that are not believed, because an operation failed: services by key().
   std::set<std::string> distrusted_keys;

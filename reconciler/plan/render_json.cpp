@@ -127,6 +127,14 @@ Tree summary_json(const Summary& summary) {
   out["in_transition"] = summary.in_transition;
   out["changes"] = summary.changes;
   out["held"] = summary.held;
+  if (summary.certificates > 0) {
+    Tree certificates = Tree::object();
+    certificates["read"] = summary.certificates;
+    certificates["unverified"] = summary.unverified;
+    certificates["ending_soon"] = summary.ending_soon;
+    certificates["ended"] = summary.ended;
+    out["certificates"] = std::move(certificates);
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/plan/certificate_text.hpp"
 #include "reconciler/plan/change_text.hpp"
 
 namespace dps::plan {
@@ -215,7 +216,21 @@ std::string headline_note(const ServicePlan& service) {
   return before ? fmt::format("taken over from \"{}\"", shown(*before, 60)) : "adopted";
 }
 
-void print_service(const ServicePlan& service, Page& page) {
+/// What stands, where certificates change or one is in trouble.
+void print_certificates(const ServicePlan& service, WallTime now, Page& page) {
+  const auto lines = certificate_lines(service, now);
+  if (lines.empty()) return;
+  page.line(std::string(kIndent, ' ') + page.ink("certificates now", Tone::Dim));
+  for (const auto& line : lines) {
+    if (kIndent + 2 + columns(line.text) <= page.width()) {
+      page.line(std::string(kIndent + 2, ' ') + page.ink(line.text, line.tone));
+    } else {
+      page.paragraph(kIndent + 2, line.text, line.tone);
+    }
+  }
+}
+
+void print_service(const ServicePlan& service, WallTime now, Page& page) {
   const auto mark = mark_of(service.service_class);
   auto head =
       page.ink(mark.text, mark.tone) + " " + page.ink(shown(service.id.brief(), 300), Tone::Strong);
@@ -230,6 +245,7 @@ void print_service(const ServicePlan& service, Page& page) {
   page.gap();
   page.line(head);
   print_changes(service.changes, page);
+  print_certificates(service, now, page);
   for (const auto& error : service.errors) page.problem(kIndent - 2, error, {"!", Tone::Bad});
   for (const auto& one : service.warnings) page.problem(kIndent - 2, one, {"?", Tone::Change});
 }
@@ -302,7 +318,7 @@ std::string summary_sentence(const Plan& plan) {
 std::string render_text(const Plan& plan, const TextStyle& style) {
   Page page(style);
   for (const auto& service : plan.services) {
-    if (is_listed(service, style.verbosity)) print_service(service, page);
+    if (is_listed(service, style.verbosity)) print_service(service, plan.created_at, page);
   }
   print_guards(plan, page);
   if (!plan.notices.empty() || !plan.unseen.empty()) page.gap();
@@ -313,6 +329,9 @@ std::string render_text(const Plan& plan, const TextStyle& style) {
                  {"?", Tone::Change});
   }
   page.gap();
+  if (const auto sentence = certificates_sentence(plan.summary); !sentence.empty()) {
+    page.line(sentence);
+  }
   page.line(page.ink(summary_sentence(plan), Tone::Strong));
   return page.take();
 }

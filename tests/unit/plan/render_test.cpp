@@ -118,9 +118,20 @@ Plan rich_plan() {
   ca.verification = Verification::Trusted;
   rotating.certificates = {ca};
   auto with_ca = standing("h-rotating");
-  with_ca.certificates.entries = {
-      {"factory-ca", {"e"}, std::string(40, 'A'), "Factory", noon(), noon(), true},
-      {"old-ca", {"e"}, std::string(40, 'C'), "Old", noon(), noon(), true}};
+  with_ca.certificates.entries = {{"factory-ca",
+                                   {"e"},
+                                   std::string(40, 'A'),
+                                   "Factory",
+                                   noon() + std::chrono::hours(24 * 20),
+                                   noon(),
+                                   true},
+                                  {"old-ca",
+                                   {"e"},
+                                   std::string(40, 'C'),
+                                   "Old",
+                                   noon() + std::chrono::hours(24 * 200),
+                                   noon(),
+                                   true}};
   add(rotating, with_ca);
 
   for (const auto* name : {"i-gone", "j-gone"}) {
