@@ -289,6 +289,15 @@ std::vector<Flag> make() {
         if (values.back() == "0") return usage("\"0\" is not a duration", "0s or 30d");
         return duration(&Options::min_validity)(options, values);
       });
+  add("warn-validity",
+      Single,
+      "DURATION",
+      "live and wanted certificates that expire sooner are warned of",
+      "30d",
+      [](Options& options, const Values& values) -> Result<void> {
+        if (values.back() == "0") return usage("\"0\" is not a duration", "0s or 30d");
+        return duration(&Options::warn_validity)(options, values);
+      });
   return all;
 }
 

@@ -58,6 +58,7 @@ struct Options {
   bool allow_empty = false;
   bool resend_keys = false;
   Duration min_validity{0};
+  Duration warn_validity = std::chrono::hours(30 * 24);
 
   bool detailed_exitcode = false;  ///< plan
   std::string plan_out;            ///< plan --out
