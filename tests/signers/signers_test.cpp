@@ -10,6 +10,7 @@
 #include "reconciler/base/child_process.hpp"
 #include "reconciler/base/x509.hpp"
 #include "reconciler/controller/proof_signer.hpp"
+#include "tests/arm_simulator/x509.hpp"
 
 namespace dps::controller {
 namespace {
@@ -44,7 +45,7 @@ class Signers : public testing::Test {
   }
   /// A program of the test's own.
   std::string script(const std::string& name, const std::string& body) const {
-    const auto whole = write(name, "#!/bin/sh\n" + body + "\n");
+    auto whole = write(name, "#!/bin/sh\n" + body + "\n");
     fs::permissions(whole, fs::perms::owner_all);
     return whole;
   }
@@ -56,9 +57,10 @@ class Signers : public testing::Test {
     const auto out = run_program(program, {});
     EXPECT_TRUE(out) << line << "\n" << out.error().what << "\n" << read("err");
   }
-  void make_ca(const std::string& name = "ca") const {
-    sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name +
-       ".key -out " + name + ".pem -days 9 -subj /CN=" + name);
+  void make_ca(const std::string& name = "ca",
+               const std::string& kind = "ec -pkeyopt ec_paramgen_curve:P-256") const {
+    sh("openssl req -x509 -newkey " + kind + " -nodes -keyout " + name + ".key -out " + name +
+       ".pem -days 9 -subj /CN=" + name);
   }
   DesiredCertificate desired(Signer signer, const std::string& name = "ca") const {
     DesiredCertificate out;
@@ -105,6 +107,28 @@ TEST_F(Signers, AKeyIsReadWhereTheManifestSays) {
                   "SecretMissing: signing with the key of factory-ca: the file none"));
   EXPECT_TRUE(has(trial(desired(KeySigner{locked, FileReference{path("none"), "none"}})),
                   "its passphrase"));
+}
+
+TEST_F(Signers, TheSimulatorTakesTheLeafOfEveryKindOfKey) {
+  for (const auto* kind : {"rsa:2048",
+                           "rsa:3072",
+                           "ec -pkeyopt ec_paramgen_curve:P-256",
+                           "ec -pkeyopt ec_paramgen_curve:P-384",
+                           "ec -pkeyopt ec_paramgen_curve:P-521"}) {
+    make_ca("ca", kind);
+    auto subject = signer();
+    const auto judged = sim::read_certificate(read("ca.pem"));
+    for (const Signer& by : {Signer(KeySigner{FileReference{path("ca.key"), "ca.key"}, {}}),
+                             Signer(ExecReference{{kSamples + "/openssl.sh", path("ca.key")}})}) {
+      const auto leaf = subject.leaf(desired(by), kCode, {});
+      ASSERT_TRUE(leaf) << kind << ": " << leaf.error().what;
+      EXPECT_EQ(
+          sim::proof_fault(
+              *judged, *leaf, kCode, std::chrono::time_point_cast<sim::TimePoint::duration>(now())),
+          std::nullopt)
+          << kind;
+    }
+  }
 }
 
 TEST_F(Signers, WithoutASignerNothingIsTried) {
@@ -196,6 +220,7 @@ TEST_F(Signers, ManyProgramsSignAtOnce) {
   std::vector<std::string> said(8);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(said.size());
     for (auto& one : said) {
       threads.emplace_back([&] {
         const auto tried = arm::try_signer(ca, subject, now(), {});
