@@ -11,6 +11,7 @@
 #include "reconciler/arm/credential.hpp"
 #include "reconciler/arm/traffic.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/controller/proof_signer.hpp"
 #include "reconciler/http/admission.hpp"
 #include "reconciler/http/curl_exchange.hpp"
 #include "reconciler/http/pipeline.hpp"
@@ -39,10 +40,27 @@ class Lab::SimulatedClock final : public Clock {
   std::atomic<Duration> slept_{Duration{0}};
 };
 
+/// Sends what the lab refuses to a port at which nobody listens.
+class Lab::Refusing final : public http::Exchange {
+ public:
+  Refusing(const Lab& lab, http::Exchange& wire) : lab_(lab), wire_(wire) {}
+  http::Answer send(const http::Request& request, std::stop_token stop) override {
+    if (!lab_.refuse || !lab_.refuse(request)) return wire_.send(request, std::move(stop));
+    auto lost = request;
+    lost.url = "http://127.0.0.1:1/";
+    return wire_.send(lost, std::move(stop));
+  }
+
+ private:
+  const Lab& lab_;
+  http::Exchange& wire_;
+};
+
 /// What a process would build for itself.
 class Lab::Wired {
  public:
-  Wired(Lab& lab) : admission(*lab.clock_, lab.admission_settings()) {
+  Wired(Lab& lab)
+      : curl(lab.curl), wire(lab, curl), admission(*lab.clock_, lab.admission_settings()) {
     auto cloud = arm::with_endpoints(
         *arm::cloud_named("public"), lab.simulator_->arm(), lab.simulator_->arm());
     EXPECT_TRUE(cloud.has_value());
@@ -65,13 +83,12 @@ class Lab::Wired {
     settings.quotas = arm::quotas_of;
     settings.jitter = [] { return 0.5; };
     settings.explain = [](const http::Response&) { return std::string(); };
-    pipeline =
-        std::make_unique<http::Pipeline>(wire,
-                                         *tokens,
-                                         admission,
-                                         *lab.clock_,
-                                         lab.observer != nullptr ? *lab.observer : observer,
-                                         settings);
+    pipeline = std::make_unique<http::Pipeline>(wire,
+                                                *tokens,
+                                                admission,
+                                                *lab.clock_,
+                                                lab.observer != nullptr ? *lab.observer : observer,
+                                                settings);
     arm::ClientSettings client_settings;
     client_settings.cloud = *cloud;
     client_settings.correlation_id = "lab";
@@ -84,7 +101,8 @@ class Lab::Wired {
     secrets = std::make_unique<manifest::SystemSecretSource>(source);
   }
 
-  http::CurlExchange wire{http::CurlSettings{}};
+  http::CurlExchange curl;
+  Refusing wire;
   http::Admission admission;
   http::ExchangeObserver observer;
   std::unique_ptr<http::TokenSource> tokens;
@@ -252,11 +270,13 @@ Report Lab::apply(const controller::Look& look, apply::Origin origin) {
   const auto loaded = load();
   Wired wired(*this);
   controller::SecretsForArm secrets(*wired.secrets);
+  controller::ManifestSigner proofs(
+      *wired.secrets, {true, [&] { return wired.client->memory().server_time(clock_->wall()); }});
   apply::Settings apply_settings;
   apply_settings.plan = settings;
   apply_settings.origin = origin;
   apply_settings.concurrency = read.concurrency;
-  apply::Tools tools{*wired.client, secrets, digester_, [] { return 0.5; }, on_step, {}};
+  apply::Tools tools{*wired.client, secrets, digester_, [] { return 0.5; }, on_step, {}, &proofs};
   return apply::execute(look.plan, loaded.desired, look.keys, apply_settings, tools, {});
 }
 

@@ -12,6 +12,7 @@
 #include "reconciler/apply/execute.hpp"
 #include "reconciler/arm/client.hpp"
 #include "reconciler/controller/look.hpp"
+#include "reconciler/http/curl_exchange.hpp"
 #include "reconciler/http/admission.hpp"
 #include "reconciler/http/token_source.hpp"
 #include "reconciler/manifest/files.hpp"
@@ -79,6 +80,11 @@ class Lab {
   /// What apply calls while it works: a place for a second writer. May be empty.
   std::function<void(const apply::Step&)> on_step;
 
+  // ---- the wire ----
+  http::CurlSettings curl;
+  /// True: this request finds nobody listening. From any thread; may be empty.
+  std::function<bool(const http::Request&)> refuse;
+
   /// Watches every exchange. Not owned; null: nobody does.
   http::ExchangeObserver* observer = nullptr;
 
@@ -96,6 +102,7 @@ class Lab {
 
  private:
   class Wired;
+  class Refusing;
   class SimulatedClock;
   http::AdmissionSettings admission_settings() const;
   std::unique_ptr<sim::Simulator> simulator_;
