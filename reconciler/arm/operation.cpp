@@ -72,7 +72,7 @@ Error unreadable(const http::Response& answer) {
   return Error{NextMove::RetryLater,
                "BadAnswer",
                fmt::format("HTTP {} to a poll says nothing of the operation", answer.status),
-               {},
+               "nothing: what is live tells the next run; look for a proxy if it stays",
                answer.status,
                {}};
 }
