@@ -82,14 +82,25 @@ void Log::write(LogLevel level, std::string_view message, const LogFields& field
 }
 
 void LoggingObserver::exchanged(const http::Exchanged& event) {
+  const auto status = event.status == 0 ? event.failure : std::to_string(event.status);
   if (log_.enabled(LogLevel::Trace)) {
-    LogFields fields = {
-        {"method", std::string(http::word(event.method))},
-        {"url", event.url},
-        {"status", event.status == 0 ? event.failure : std::to_string(event.status)},
-        {"duration", duration_text(event.duration)},
-        {"attempt", std::to_string(event.attempt)},
-        {"client_request_id", event.client_request_id}};
+    LogFields fields = {{"operation", event.operation},
+                        {"method", std::string(http::word(event.method))},
+                        {"url", event.url},
+                        {"status", status},
+                        {"duration", duration_text(event.duration)},
+                        {"attempt", std::to_string(event.attempt)}};
+    if (event.waited > Duration{0}) fields.emplace_back("waited", duration_text(event.waited));
+    if (event.retry_in) fields.emplace_back("retry_in", duration_text(*event.retry_in));
+    if (event.protocol != http::Protocol::Unknown) {
+      fields.emplace_back("protocol",
+                          event.protocol == http::Protocol::Http2 ? "HTTP/2" : "HTTP/1.1");
+    }
+    if (event.connection != http::Connection::Unknown) {
+      fields.emplace_back("connection",
+                          event.connection == http::Connection::Reused ? "reused" : "fresh");
+    }
+    fields.emplace_back("client_request_id", event.client_request_id);
     if (const auto id = event.headers.find("x-ms-request-id"); id != event.headers.end()) {
       fields.emplace_back("request_id", id->second);
     }
@@ -99,15 +110,28 @@ void LoggingObserver::exchanged(const http::Exchanged& event) {
     log_.write(LogLevel::Debug,
                "trying again",
                {{"operation", event.operation},
-                {"status", event.status == 0 ? event.failure : std::to_string(event.status)},
+                {"status", status},
                 {"in", duration_text(*event.retry_in)}});
+  }
+  if (event.budget_spent) {
+    log_.write(LogLevel::Warn,
+               "too many requests have failed; this one is not tried again",
+               {{"operation", event.operation},
+                {"status", status},
+                {"client_request_id", event.client_request_id}});
   }
 }
 
 void LoggingObserver::throttled(const std::string& gate, Duration waited) {
-  log_.write(LogLevel::Info,
+  log_.write(LogLevel::Debug,
              "waited for Azure's request limit",
              {{"quota", gate}, {"waited", duration_text(waited)}});
+}
+
+void LoggingObserver::closed(const std::string& gate, Duration pause) {
+  log_.write(LogLevel::Info,
+             "Azure's request limit is reached",
+             {{"quota", gate}, {"pause", duration_text(pause)}});
 }
 
 }  // namespace dps::app

@@ -32,13 +32,14 @@ class Log {
   std::shared_ptr<spdlog::logger> logger_;
 };
 
-/// Every exchange as a line at `trace`; retries and throttling at `debug` and `info`. What it
-/// prints has been redacted below.
+/// Every exchange as a line at `trace`; retries and waits for a request limit at `debug`; a 429 at
+/// `info`; the end of the retry budget at `warn`. What it prints has been redacted below.
 class LoggingObserver final : public http::ExchangeObserver {
  public:
   explicit LoggingObserver(Log& log) : log_(log) {}
   void exchanged(const http::Exchanged& event) override;
   void throttled(const std::string& gate, Duration waited) override;
+  void closed(const std::string& gate, Duration pause) override;
 
  private:
   Log& log_;
