@@ -1,5 +1,4 @@
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <exception>
 #include <string>
@@ -8,6 +7,7 @@
 #include "reconciler/app/command_line.hpp"
 #include "reconciler/app/commands.hpp"
 #include "reconciler/app/exit_code.hpp"
+#include "reconciler/app/harden.hpp"
 #include "reconciler/app/signals.hpp"
 #include "reconciler/app/terminal.hpp"
 
@@ -16,9 +16,7 @@ extern char** environ;
 int main(int count, char** arguments) {
   using namespace dps;
   try {
-    // Secrets are held: no core file.
-    const rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);
+    app::harden_process();
 
     // Half a hundred threads that wait would each keep an arena of what they once held.
     mallopt(M_ARENA_MAX, 2);
@@ -36,8 +34,8 @@ int main(int count, char** arguments) {
     app::Signals signals;
     return app::run_command(parsed->options, environment, signals);
   } catch (...) {
-    // Our own fault; what() of libraries may quote what they were given.
-    app::write_error("dps-reconciler: internal fault; please report it\n");
+    app::write_error("dps-reconciler: internal fault: " + app::fault_text() +
+                     "; please report it\n");
     return app::kExitFailed;
   }
 }
