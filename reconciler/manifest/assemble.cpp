@@ -107,6 +107,27 @@ std::string_view noun(const DesiredCertificate&) {
 }
 
 // Joins one entry to the list; a service that is declared without that list keeps what is live.
+// One entry wants what another revokes: it would be removed and uploaded without end.
+void check_revoked(const DesiredService& service, Diagnostics& diagnostics) {
+  if (!service.certificates) return;
+  for (const auto& revoker : *service.certificates) {
+    for (const auto& wanted : *service.certificates) {
+      if (&revoker == &wanted || wanted.thumbprint.empty() || wanted.presence == Presence::Absent ||
+          std::find(revoker.revoked.begin(), revoker.revoked.end(), wanted.thumbprint) ==
+              revoker.revoked.end()) {
+        continue;
+      }
+      diagnostics.text(wanted.mark,
+                       "Contradiction",
+                       fmt::format("the certificate {} is wanted here and revoked by {} ({})",
+                                   quoted(wanted.name),
+                                   quoted(revoker.name),
+                                   place(revoker.mark)),
+                       "another certificate, or one statement less");
+    }
+  }
+}
+
 template <class Value>
 void join_entry(Value entry,
                 bool declared,
@@ -313,6 +334,7 @@ std::map<ServiceId, DesiredService> assemble(Documents documents, Diagnostics& d
     check_unique(service.policies, diagnostics);
     check_unique(service.certificates, diagnostics);
     check_slots(service, diagnostics);
+    check_revoked(service, diagnostics);
     check_limits(assembled, diagnostics);
     // A missing secret is no reason not to delete or to let go.
     if (service.lifecycle.state != LifecycleState::Present) service.blocks.clear();

@@ -105,19 +105,45 @@ std::optional<SecretReference> decode_policy_key(const Node& keys,
   return reference;
 }
 
-// Dates and, where the key can be had, whether it fits: faults of the environment.
-void check_certificate(const DesiredCertificate& certificate,
-                       const Mark& mark,
-                       const Decoding& decoding,
-                       std::vector<Block>& blocks) {
+bool allows(const Node& content, std::string_view what) {
+  const auto* list = content.find("allow");
+  if (list == nullptr || list->reported || list->kind != NodeKind::List) return false;
+  return std::any_of(list->items.begin(), list->items.end(), [&](const Node& item) {
+    return text_value(&item) == what;
+  });
+}
+
+// What Azure takes and devices would not, unless the manifest says that it is meant.
+void check_ca(const DesiredCertificate& certificate,
+              const Node& content,
+              const Decoding& decoding) {
+  for (const auto& fault : ca_faults(*certificate.content)) {
+    const std::string_view switched_by = fault.id == "NotACa" ? "notCa" : "weak";
+    if (allows(content, switched_by)) continue;
+    decoding.diagnostics.text(
+        decoding.mark(content),
+        fault.id,
+        fmt::format("the certificate {}: {}", quoted(certificate.name), printable(fault.what, 400)),
+        fmt::format("{}; or allow: [{}] here if that is meant", fault.remedy, switched_by));
+  }
+}
+
+// Dates: faults of the environment.
+void check_dates(const DesiredCertificate& certificate,
+                 const Node& content,
+                 const Decoding& decoding,
+                 std::vector<Block>& blocks) {
+  const auto mark = decoding.mark(content);
   const auto& facts = *certificate.content;
   const auto& options = decoding.references.options();
   const auto name = quoted(certificate.name);
+  const bool ends_soon = facts.not_after - options.now <= options.min_validity;
+  if (ends_soon && allows(content, "expired")) return;
   if (facts.not_after <= options.now) {
     blocks.push_back(
         {"CertificateExpired",
          fmt::format("the certificate {} expired on {}", name, rfc3339(facts.not_after)),
-         "a successor of it",
+         "a successor of it; or allow: [expired] beside it if that is meant",
          mark});
   } else if (facts.not_before > options.now) {
     blocks.push_back(
@@ -298,7 +324,10 @@ DesiredCertificate decode_certificate(const Node& node,
   out.name = text_member(node, "name");
   if (const auto* content = map_member(node, "certificate")) {
     decode_content(*content, decoding, out);
-    if (out.content) check_certificate(out, decoding.mark(*content), decoding, blocks);
+    if (out.content) {
+      check_ca(out, *content, decoding);
+      check_dates(out, *content, decoding, blocks);
+    }
   }
   if (const auto* verification = map_member(node, "verification")) {
     decode_verification(*verification, decoding, out, blocks);

@@ -118,13 +118,6 @@ std::optional<CertificateFacts> References::checked(Result<CertificateFacts> fac
                 : facts.error().remedy);
     return std::nullopt;
   }
-  if (!facts->is_ca) {
-    diagnostics.text(mark,
-                     "NotACa",
-                     fmt::format("{} is not a CA certificate", what),
-                     "a certificate with the basic constraint CA:TRUE");
-    return std::nullopt;
-  }
   return std::move(*facts);
 }
 

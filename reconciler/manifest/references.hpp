@@ -37,7 +37,8 @@ class References {
                              const Mark& mark,
                              std::vector<Block>& blocks);
 
-  /// The CA in a file. Reports faults of the text at `mark`; nothing then.
+  /// The certificate in a file, a CA where there is one. Reports faults of the text at `mark`;
+  /// nothing then. Whether it will do as a CA is the caller's question.
   std::optional<CertificateFacts> certificate_file(const std::string& manifest,
                                                    const std::string& shown,
                                                    const Mark& mark,

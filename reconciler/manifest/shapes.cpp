@@ -251,6 +251,10 @@ std::vector<Field> certificate_fields(Need name, Need content) {
                alternative("pem", words("a PEM block"), "The CA as PEM text."),
                alternative(
                    "thumbprint", thumbprint(), "Of a CA that must exist; it cannot be uploaded."),
+               field("allow",
+                     list(one_of({"expired", "notCa", "weak"}), 1, 3),
+                     "What is taken although devices may not be able to use it.",
+                     "nothing"),
            },
            Choice::ExactlyOne),
        "The CA.",
