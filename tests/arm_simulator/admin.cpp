@@ -99,6 +99,7 @@ Response serve_admin(World& world, Faults& faults, const Request& request) {
   if (route == "GET /switches") return answer(200, world.switches());
   if (route == "GET /switches/describe") return answer(200, described(world));
   if (route == "GET /faults") return answer(200, faults.list());
+  if (route == "GET /identities") return answer(200, world.identities());
   if (route == "GET /clock") return answer(200, {{"now", rfc3339(world.now())}});
   if (route == "DELETE /requests") {
     world.forget_requests();
@@ -109,7 +110,8 @@ Response serve_admin(World& world, Faults& faults, const Request& request) {
     return answer(200, Json::array());
   }
   const bool writes = route == "PUT /state" || route == "PATCH /switches" ||
-                      route == "PUT /faults" || route == "POST /clock" || route == "POST /edit";
+                      route == "PUT /faults" || route == "POST /clock" || route == "POST /edit" ||
+                      route == "POST /identities";
   if (!writes) return answer(404, {{"error", fmt::format("there is no {}", route)}});
   const auto body = parsed(request);
   if (!body) return bad("the body is not JSON");
@@ -120,6 +122,7 @@ Response serve_admin(World& world, Faults& faults, const Request& request) {
     return after(fault, faults.list());
   }
   if (route == "POST /clock") return clock(world, *body);
+  if (route == "POST /identities") return after(world.set_identity(*body), world.identities());
   return edit(world, *body);
 }
 

@@ -212,7 +212,7 @@ std::optional<Response> forbidden(const State& state, const Call& call, const Ga
           "The client '{}' with object id '00000000-0000-4000-8000-00000000000a' does not have "
           "authorization to perform action '{}' over scope '{}' or the scope is invalid. If "
           "access was recently granted, please refresh your credentials.",
-          state.identity.client_id,
+          state.identity().client_id,
           gate.action,
           scope_of(call)));
 }

@@ -12,7 +12,7 @@ namespace {
 Json subscription_view(const State& state, const Subscription& subscription) {
   return {{"id", "/subscriptions/" + subscription.id},
           {"subscriptionId", subscription.id},
-          {"tenantId", state.identity.tenant},
+          {"tenantId", state.identity().tenant},
           {"displayName", subscription.display_name},
           {"state", "Enabled"},
           {"subscriptionPolicies",
@@ -96,8 +96,8 @@ Response group_missing(std::string_view group) {
 Response serve_tenants(const State& state) {
   return json_answer(200,
                      {{"value",
-                       Json::array({{{"id", "/tenants/" + state.identity.tenant},
-                                     {"tenantId", state.identity.tenant},
+                       Json::array({{{"id", "/tenants/" + state.identity().tenant},
+                                     {"tenantId", state.identity().tenant},
                                      {"displayName", "Simulated tenant"}}})}});
 }
 
@@ -183,7 +183,7 @@ Response cloud_metadata(const State& state, const Call& call) {
                       {"authentication",
                        {{"loginEndpoint", base},
                         {"audiences", Json::array({base, "https://management.azure.com/"})},
-                        {"tenant", state.identity.tenant},
+                        {"tenant", state.identity().tenant},
                         {"identityProvider", "AAD"}}},
                       {"suffixes", Json::object()}};
   if (call.api_version >= "2019-05-01") return json_answer(200, Json::array({cloud}));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/arm_simulator/hubs.hpp"
+#include "tests/arm_simulator/identities.hpp"
 #include "tests/arm_simulator/policies.hpp"
 
 namespace dps::sim {
@@ -47,6 +48,7 @@ std::optional<std::string> plant_subscription(State& state, const Json& entry) {
     if (subscription.id.empty()) subscription.id = text_at(entry, "id");
     if (subscription.id.starts_with("/subscriptions/")) subscription.id.erase(0, 15);
     subscription.display_name = text_at(entry, "displayName");
+    subscription.tenant = text_at(entry, "tenantId");
     if (const auto found = entry.find("registered"); found != entry.end() && found->is_boolean())
       subscription.registered = found->get<bool>();
   }
@@ -129,10 +131,12 @@ Json group_seed(const ResourceGroup& group) {
 
 Json world_seed(const State& state) {
   Json subscriptions = Json::array();
-  for (const auto& [key, subscription] : state.subscriptions)
+  for (const auto& [key, subscription] : state.subscriptions) {
     subscriptions.push_back({{"subscriptionId", subscription.id},
                              {"displayName", subscription.display_name},
                              {"registered", subscription.registered}});
+    if (!subscription.tenant.empty()) subscriptions.back()["tenantId"] = subscription.tenant;
+  }
   Json groups = Json::array();
   for (const auto& [key, group] : state.groups) groups.push_back(group_seed(group));
   Json hubs = Json::array();
@@ -140,10 +144,20 @@ Json world_seed(const State& state) {
   Json services = Json::array();
   for (const auto& [key, service] : state.services)
     services.push_back(service_seed(service, state.switches));
-  return {{"subscriptions", std::move(subscriptions)},
-          {"resource_groups", std::move(groups)},
-          {"iot_hubs", std::move(hubs)},
-          {"provisioning_services", std::move(services)}};
+  Json seed = {{"subscriptions", std::move(subscriptions)},
+               {"resource_groups", std::move(groups)},
+               {"iot_hubs", std::move(hubs)},
+               {"provisioning_services", std::move(services)}};
+  // The one of the greeting, as it is from the start, needs no mention.
+  constexpr std::size_t kPlain = 3;
+  const bool plain =
+      state.identities.size() == 1 && identity_seed(state.identity()).size() == kPlain;
+  if (!plain) {
+    seed["identities"] = Json::array();
+    for (const auto& identity : state.identities)
+      seed["identities"].push_back(identity_seed(identity));
+  }
+  return seed;
 }
 
 std::optional<std::string> plant_group(State& state, const Json& entry) {
@@ -357,7 +371,8 @@ std::optional<std::string> plant_hub(State& state, const Json& entry) {
 std::optional<std::string> plant(State& state, const Json& seed) {
   if (!seed.is_object()) return "a seed must be a JSON object";
   using Planter = std::optional<std::string> (*)(State&, const Json&);
-  const std::pair<const char*, Planter> lists[] = {{"subscriptions", plant_subscription},
+  const std::pair<const char*, Planter> lists[] = {{"identities", plant_identity},
+                                                   {"subscriptions", plant_subscription},
                                                    {"resource_groups", plant_group},
                                                    {"iot_hubs", plant_hub},
                                                    {"provisioning_services", plant_service}};
@@ -366,7 +381,7 @@ std::optional<std::string> plant(State& state, const Json& seed) {
           return name == list.first;
         }))
       return fmt::format(
-          "a seed has no '{}'; it has subscriptions, resource_groups, iot_hubs and "
+          "a seed has no '{}'; it has identities, subscriptions, resource_groups, iot_hubs and "
           "provisioning_services",
           name);
   for (const auto& [name, planter] : lists) {
@@ -390,6 +405,9 @@ std::optional<std::string> plant(State& state, const Json& seed) {
 }
 
 void clear_world(State& state) {
+  const auto& own = state.identities.front();
+  state.identities = {
+      Identity{own.tenant, own.client_id, own.client_secret, {}, {}, {}, {}, {}, {}, {}}};
   state.subscriptions.clear();
   state.groups.clear();
   state.hubs.clear();

@@ -26,7 +26,8 @@ namespace dps::sim {
                                                            Service& service,
                                                            const Json& entry);
 
-/// Removes all resources, operations and history; tokens, switches, clock and identity stay.
+/// Removes all resources, operations, history and identities but the first, which keeps only its
+/// secret; tokens, switches and clock stay.
 void clear_world(State& state);
 
 }  // namespace dps::sim

@@ -86,6 +86,9 @@ std::string Simulator::greeting() const {
                {"tenant", identity.tenant},
                {"client_id", identity.client_id},
                {"client_secret", identity.client_secret},
+               {"imds", arm_->url()},
+               {"identity_endpoint", arm_->url() + "/msi/token"},
+               {"identity_header", world_.identity_header()},
                {"subscriptions", world_.subscriptions()}};
   return line.dump();
 }

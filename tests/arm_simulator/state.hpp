@@ -25,7 +25,8 @@ using Json = nlohmann::ordered_json;
 struct Subscription {
   std::string id;
   std::string display_name;
-  bool registered = true;  // for the namespace Microsoft.Devices
+  bool registered = true;   // for the namespace Microsoft.Devices
+  std::string tenant = {};  // empty: that of the identity of the greeting
 };
 
 struct ResourceGroup {
@@ -144,14 +145,28 @@ struct Bucket {
   std::uint64_t taken = 0;
 };
 
+/// Who may sign in. Empty members: not in that way.
 struct Identity {
   std::string tenant;
   std::string client_id;
   std::string client_secret;
+  std::string expired_secret;                 // answered as one that was good once
+  std::vector<std::string> certificates;      // PEM, registered
+  std::vector<std::string> federated_tokens;  // the only ones that are good now
+  std::string managed;                        // "system", "user": by the metadata endpoint
+  std::string object_id;
+  std::string resource_id;
+  std::vector<std::string> subscriptions;  // empty: all of its tenant
+};
+
+struct GoodToken {
+  TimePoint expiry;
+  std::string tenant;
+  std::string client_id;
 };
 
 struct State {
-  Identity identity;
+  std::vector<Identity> identities{1};  // first the one of the greeting; never empty
   Switches switches;
   Random random{1};
   Milliseconds advanced{0};
@@ -170,7 +185,9 @@ struct State {
   std::multimap<TimePoint, std::string> running;  // end -> operation
   std::deque<std::string> ended;                  // oldest first; forgotten past a bound
 
-  std::unordered_map<std::string, TimePoint> tokens;  // token -> expiry
+  std::unordered_map<std::string, GoodToken> tokens;
+  std::map<std::string, TimePoint> used_assertions;           // jti -> when it may be forgotten
+  std::string identity_header = "simulated-identity-header";  // of the endpoint of App Service
   std::map<std::string, Bucket> buckets;
 
   std::deque<HistoryEntry> history;
@@ -180,6 +197,7 @@ struct State {
   std::unordered_map<std::string, CertificateFacts> read_certificates;
 
   [[nodiscard]] TimePoint now() const { return std::chrono::system_clock::now() + advanced; }
+  [[nodiscard]] const Identity& identity() const { return identities.front(); }
   [[nodiscard]] std::uint64_t next_counter() { return ++last_counter; }
 };
 

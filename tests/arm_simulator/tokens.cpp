@@ -2,7 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
+
+#include "tests/arm_simulator/assertion.hpp"
+#include "tests/arm_simulator/identities.hpp"
 
 namespace dps::sim {
 
@@ -36,39 +40,75 @@ std::string field(const Fields& fields, const char* name) {
   return found == fields.end() ? std::string() : found->second;
 }
 
-/// Shaped like a JSON web token, because some clients look inside.
-std::string new_token(State& state, std::string_view audience, TimePoint now, TimePoint expiry) {
-  const auto seconds = [](TimePoint time) {
-    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-  };
-  const Json head = {{"typ", "JWT"}, {"alg", "RS256"}, {"kid", "simulator"}};
-  const Json claims = {{"aud", audience},
-                       {"iss", fmt::format("https://sts.windows.net/{}/", state.identity.tenant)},
-                       {"iat", seconds(now)},
-                       {"nbf", seconds(now)},
-                       {"exp", seconds(expiry)},
-                       {"appid", state.identity.client_id},
-                       {"oid", "00000000-0000-4000-8000-00000000000a"},
-                       {"tid", state.identity.tenant},
-                       {"uti", state.random.guid()},
-                       {"ver", "1.0"}};
-  return base64_url(head.dump()) + "." + base64_url(claims.dump()) + "." +
-         base64_url(state.random.bytes(64));
+/// What is wrong with the client's proof of itself. One function for each kind of credential.
+using ProofCheck = std::optional<Response> (*)(State&, const Call&, const Identity&, const Fields&);
+
+std::optional<Response> check_secret(State& state,
+                                     const Call&,
+                                     const Identity& identity,
+                                     const Fields& fields) {
+  const auto secret = field(fields, "client_secret");
+  if (!identity.client_secret.empty() && secret == identity.client_secret) return std::nullopt;
+  if (!secret.empty() && secret == identity.expired_secret)
+    return sign_in_error(
+        state,
+        401,
+        "invalid_client",
+        7000222,
+        fmt::format("The provided client secret keys for app '{}' are expired. Visit the Azure "
+                    "portal to create new keys for your app: https://aka.ms/NewClientSecret.",
+                    identity.client_id));
+  return sign_in_error(
+      state,
+      401,
+      "invalid_client",
+      7000215,
+      fmt::format("Invalid client secret provided. Ensure the secret being sent in the request is "
+                  "the client secret value, not the client secret ID, for a secret added to app "
+                  "'{}'.",
+                  identity.client_id));
 }
 
-/// What is wrong with the client's proof of itself. One function for each kind of credential.
-using ProofCheck = std::optional<Response> (*)(State&, const Fields&);
-
-std::optional<Response> check_secret(State& state, const Fields& fields) {
-  if (field(fields, "client_secret") == state.identity.client_secret) return std::nullopt;
-  return sign_in_error(state, 401, "invalid_client", 7000215, "Invalid client secret provided.");
+std::optional<Response> check_assertion(State& state,
+                                        const Call& call,
+                                        const Identity& identity,
+                                        const Fields& fields) {
+  if (field(fields, "client_assertion_type") !=
+      "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+    return sign_in_error(
+        state, 400, "invalid_request", 90014, "The field 'client_assertion_type' is missing.");
+  const auto assertion = field(fields, "client_assertion");
+  if (!names_certificate(assertion)) {
+    const auto& good = identity.federated_tokens;
+    if (std::find(good.begin(), good.end(), assertion) != good.end()) return std::nullopt;
+    return sign_in_error(state,
+                         401,
+                         "invalid_client",
+                         70021,
+                         "No matching federated identity record found for presented assertion. "
+                         "Please check your federated identity credential Subject, Audience and "
+                         "Issuer against the presented assertion.");
+  }
+  const auto judged = judge_assertion(assertion,
+                                      {call.request.base_url + call.request.path,
+                                       identity.client_id,
+                                       identity.certificates,
+                                       call.now});
+  if (judged.fault)
+    return sign_in_error(state, 401, "invalid_client", judged.fault->number, judged.fault->text);
+  std::erase_if(state.used_assertions, [&](const auto& one) { return one.second < call.now; });
+  if (!state.used_assertions.emplace(judged.jti, judged.expiry).second)
+    return sign_in_error(
+        state, 401, "invalid_client", 50013, "Assertion is replayed: its jti was used before.");
+  return std::nullopt;
 }
 
 struct CredentialKind {
   const char* field;  // the form field by which it is known
   ProofCheck check;
 };
-constexpr std::array<CredentialKind, 1> kCredentials = {{{"client_secret", check_secret}}};
+constexpr std::array<CredentialKind, 2> kCredentials = {
+    {{"client_secret", check_secret}, {"client_assertion", check_assertion}}};
 
 Response token(State& state, const Call& call) {
   if (call.request.method != "POST")
@@ -86,10 +126,11 @@ Response token(State& state, const Call& call) {
   if (field(fields, "grant_type") != "client_credentials")
     return sign_in_error(
         state, 400, "unsupported_grant_type", 70003, "The grant type is not supported.");
-  if (!equal_ignoring_case(call.at(0), state.identity.tenant))
+  if (!has_tenant(state, call.at(0)))
     return sign_in_error(
         state, 400, "invalid_request", 90002, fmt::format("Tenant '{}' not found.", call.at(0)));
-  if (!equal_ignoring_case(field(fields, "client_id"), state.identity.client_id))
+  const auto* identity = find_identity(state, call.at(0), field(fields, "client_id"));
+  if (identity == nullptr)
     return sign_in_error(
         state,
         400,
@@ -108,7 +149,7 @@ Response token(State& state, const Call& call) {
         7000218,
         "The request body must contain the following parameter: 'client_assertion' or "
         "'client_secret'.");
-  if (auto refusal = kind->check(state, fields)) return *refusal;
+  if (auto refusal = kind->check(state, call, *identity, fields)) return *refusal;
   // MSAL asks for openid and the like beside the one scope that counts.
   std::string audience;
   for (const auto& scope : split(field(fields, "scope"), ' '))
@@ -122,10 +163,7 @@ Response token(State& state, const Call& call) {
                          "have a scope value with /.default suffixed to the resource identifier.");
   const auto lifetime = state.switches.duration_of("token-lifetime");
   const auto expiry = call.now + lifetime;
-  auto text = new_token(state, audience, call.now, expiry);
-  if (state.tokens.size() > 20'000)
-    std::erase_if(state.tokens, [&](const auto& known) { return known.second <= call.now; });
-  state.tokens.emplace(text, expiry);
+  auto text = issue_token(state, *identity, audience, call.now, expiry);
   const auto seconds = std::max<std::int64_t>(lifetime.count() / 1000 - 1, 0);
   return json_answer(200,
                      {{"token_type", "Bearer"},
@@ -147,7 +185,7 @@ Response openid_configuration(const State& state, const Call& call) {
        {"id_token_signing_alg_values_supported", Json::array({"RS256"})},
        {"response_types_supported", Json::array({"code", "token"})},
        {"scopes_supported", Json::array({"openid", "profile", "email", "offline_access"})},
-       {"issuer", fmt::format("{}/{}/v2.0", call.request.base_url, state.identity.tenant)},
+       {"issuer", fmt::format("{}/{}/v2.0", call.request.base_url, state.identity().tenant)},
        {"authorization_endpoint", base + "/oauth2/v2.0/authorize"},
        {"device_authorization_endpoint", base + "/oauth2/v2.0/devicecode"},
        {"end_session_endpoint", base + "/oauth2/v2.0/logout"},
@@ -160,7 +198,7 @@ Response discovery(const Call& call, const State& state) {
   return json_answer(
       200,
       {{"tenant_discovery_endpoint",
-        fmt::format("{}/{}/v2.0/.well-known/openid-configuration", base, state.identity.tenant)},
+        fmt::format("{}/{}/v2.0/.well-known/openid-configuration", base, state.identity().tenant)},
        {"api-version", "1.1"},
        {"metadata",
         Json::array({{{"preferred_network", host},
@@ -191,7 +229,7 @@ std::optional<Response> unauthorized(State& state, const Call& call) {
   std::string_view message = "Authentication failed. The 'Authorization' header is missing.";
   if (header.size() > 7 && equal_ignoring_case(header.substr(0, 7), "Bearer ")) {
     const auto found = state.tokens.find(trim(header.substr(7)));
-    if (found != state.tokens.end() && found->second > call.now) return std::nullopt;
+    if (found != state.tokens.end() && found->second.expiry > call.now) return std::nullopt;
     code =
         found == state.tokens.end() ? "InvalidAuthenticationToken" : "ExpiredAuthenticationToken";
     message = found == state.tokens.end() ? "The access token is invalid."
@@ -205,7 +243,7 @@ std::optional<Response> unauthorized(State& state, const Call& call) {
                fmt::format("Bearer authorization_uri=\"{}/{}\", error=\"invalid_token\", "
                            "error_description=\"{}\"",
                            call.request.base_url,
-                           state.identity.tenant,
+                           state.identity().tenant,
                            message));
   return response;
 }

@@ -1,5 +1,5 @@
 // Signing in: the endpoints of the identity platform that clients need for a token, and the check
-// of the token that they then send. More kinds of credential belong here.
+// of the token that they then send.
 #pragma once
 
 #include "tests/arm_simulator/call.hpp"

@@ -9,6 +9,8 @@
 #include "tests/arm_simulator/edit.hpp"
 #include "tests/arm_simulator/gates.hpp"
 #include "tests/arm_simulator/hubs.hpp"
+#include "tests/arm_simulator/identities.hpp"
+#include "tests/arm_simulator/managed_identities.hpp"
 #include "tests/arm_simulator/operations.hpp"
 #include "tests/arm_simulator/permissions.hpp"
 #include "tests/arm_simulator/policies.hpp"
@@ -128,6 +130,7 @@ Response serve(State& state, const Call& call) {
 Response answer(State& state, Call& call) {
   const auto& segments = call.segments;
   if (auto response = serve_sign_in(state, call)) return *response;
+  if (auto response = serve_managed_identity(state, call)) return *response;
   if (segments.size() == 2 && segments[0] == "metadata" && segments[1] == "endpoints")
     return cloud_metadata(state, call);
   const bool known_root =
@@ -139,6 +142,7 @@ Response answer(State& state, Call& call) {
   const bool of_subscription = segments.size() >= 2 && segments[0] == "subscriptions";
   if (of_subscription && !state.subscriptions.contains(subscription_key(call.subscription())))
     return subscription_missing(call.subscription());
+  if (auto refusal = not_for_identity(state, call)) return *refusal;
   auto charged = charge(state, call, gate);
   const auto judged = [&]() -> Response {
     if (charged.refusal) return *charged.refusal;
@@ -187,7 +191,10 @@ struct World::Data {
 
 World::World(const WorldOptions& options) : options_(options), data_(std::make_unique<Data>()) {
   auto& state = data_->state;
-  state.identity = {options.tenant, options.client_id, options.client_secret};
+  auto& identity = state.identities.front();
+  identity.tenant = options.tenant;
+  identity.client_id = options.client_id;
+  identity.client_secret = options.client_secret;
   state.random = Random(options.random_seed);
 }
 
@@ -249,6 +256,23 @@ std::optional<std::string> World::plant(const Json& seed) {
   return sim::plant(data_->state, seed);
 }
 
+std::optional<std::string> World::set_identity(const Json& entry) {
+  const std::lock_guard lock(data_->mutex);
+  return plant_identity(data_->state, entry);
+}
+
+Json World::identities() const {
+  const std::lock_guard lock(data_->mutex);
+  Json list = Json::array();
+  for (const auto& identity : data_->state.identities) list.push_back(identity_seed(identity));
+  return list;
+}
+
+std::string World::identity_header() const {
+  const std::lock_guard lock(data_->mutex);
+  return data_->state.identity_header;
+}
+
 std::optional<std::string> World::edit(std::string_view id, const Json& patch) {
   const std::lock_guard lock(data_->mutex);
   settle(data_->state, data_->state.now());
@@ -284,7 +308,7 @@ void World::advance(Milliseconds by) {
 void World::expire_tokens() {
   const std::lock_guard lock(data_->mutex);
   const auto now = data_->state.now();
-  for (auto& [token, expiry] : data_->state.tokens) expiry = std::min(expiry, now);
+  for (auto& [text, token] : data_->state.tokens) token.expiry = std::min(token.expiry, now);
 }
 
 TimePoint World::now() const {

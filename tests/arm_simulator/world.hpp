@@ -40,6 +40,11 @@ class World {
   [[nodiscard]] std::optional<std::string> set_state(const nlohmann::ordered_json& seed);
   /// Adds to the world, as a seed does at the start.
   [[nodiscard]] std::optional<std::string> plant(const nlohmann::ordered_json& seed);
+  /// Who may sign in, over the one of the same tenant and client id; docs/simulator.md has the
+  /// members. The problem as one sentence, and then nothing has changed.
+  [[nodiscard]] std::optional<std::string> set_identity(const nlohmann::ordered_json& entry);
+  [[nodiscard]] nlohmann::ordered_json identities() const;
+  [[nodiscard]] std::string identity_header() const;
   /// A second writer: a JSON merge patch over the resource as GET /state shows it; null deletes it;
   /// an id that does not exist is made. Gives a new etag. The problem as one sentence.
   [[nodiscard]] std::optional<std::string> edit(std::string_view id,
