@@ -6,6 +6,7 @@
 
 #include "fixtures.hpp"
 #include "reconciler/plan/bookkeeping_after.hpp"
+#include "reconciler/plan/guard.hpp"
 
 namespace dps::plan {
 namespace {
@@ -205,6 +206,119 @@ TEST(CertificateDiff, RemovalsCountForTheGuard) {
   const auto plan = make(desired_of({desired}), live_of({live}), {}, {}, noon());
   EXPECT_EQ(plan.summary.held, 20U);
   EXPECT_TRUE(plan.has_guard_holds());
+}
+
+Plan guarded(const DesiredService& desired, const LiveService& live, std::string approve = "") {
+  Settings settings;
+  settings.approve = std::move(approve);
+  return make(desired_of({desired}), live_of({live}), {}, settings, noon());
+}
+
+TEST(CertificateDiff, ARevokedOneGoesFirstAndOnlyWithApproval) {
+  auto desired = wanted();
+  desired.certificates = {edited(ca("ca", kB), [](auto& one) { one.revoked = {kA}; })};
+  desired.allocation_policy = "Static";
+  auto live = standing();
+  live.certificates.entries = {live_ca("ca", kA)};
+  const auto plan = guarded(desired, live);
+  const auto& service = plan.services.at(0);
+  EXPECT_THAT(lines(service),
+              ElementsAre("delete certificates[ca]",
+                          "update allocationPolicy \"Hashed\" -> \"Static\"",
+                          "create certificates[ca]"));
+  EXPECT_EQ(service.changes[0].held->id, "revoked");
+  EXPECT_FALSE(service.changes[1].held.has_value()) << "the rest goes on";
+  EXPECT_EQ(service.changes[2].held->id, "revoked") << "nothing is uploaded over it";
+  EXPECT_TRUE(plan.has_guard_holds());
+
+  const auto approved = guarded(desired, live, plan.approve_digest);
+  EXPECT_FALSE(approved.has_guard_holds());
+  for (const auto& change : approved.services.at(0).changes) EXPECT_FALSE(change.held.has_value());
+
+  (*live.certificates.entries)[0].name = "CA";
+  (*live.certificates.entries)[0].thumbprint = kC;
+  desired.certificates->front().revoked = {kC};
+  EXPECT_TRUE(guarded(desired, live, plan.approve_digest).has_guard_holds())
+      << "the approval was for another CA";
+}
+
+TEST(CertificateDiff, ASuccessorTakesTheOtherSlotOfARevokedOne) {
+  auto desired = wanted();
+  desired.certificates = {edited(overlapping(kB), [](auto& one) { one.revoked = {kA}; })};
+  auto live = standing();
+  live.certificates.entries = {live_ca("ca", kA)};
+  const auto plan = guarded(desired, live).services.at(0);
+  EXPECT_THAT(lines(plan), ElementsAre("delete certificates[ca]", "create certificates[ca-2]"));
+  EXPECT_TRUE(plan.changes[0].held.has_value());
+  EXPECT_FALSE(plan.changes[1].held.has_value());
+  EXPECT_THAT(plan.changes[1].calls,
+              ElementsAre("PUT provisioningServices/fleet-eu/certificates/ca-2",
+                          "POST provisioningServices/fleet-eu/certificates/ca-2/"
+                          "generateVerificationCode",
+                          "POST provisioningServices/fleet-eu/certificates/ca-2/verify"));
+  live.certificates.entries->clear();
+  auto fresh = plan_of(desired, live);
+  EXPECT_THAT(lines(fresh), ElementsAre("create certificates[ca]"));
+  keep_within(fresh, plan);
+  EXPECT_THAT(lines(fresh), ElementsAre("create certificates[ca-2]")) << "as it was planned";
+}
+
+TEST(CertificateDiff, ARevokedOneIsFoundUnderAnyNameOfADeclaredService) {
+  auto desired = wanted();
+  desired.certificates = {edited(ca("ca", kB), [](auto& one) { one.revoked = {kA}; })};
+  desired.lifecycle.certificates = Unlisted::Keep;
+  auto live = standing();
+  live.certificates.entries = {live_ca("ca", kB), live_ca("elsewhere", kA)};
+  EXPECT_THAT(lines(plan_of(desired, live)), ElementsAre("delete certificates[elsewhere]"));
+  desired.declared = false;
+  EXPECT_THAT(lines(plan_of(desired, live)), IsEmpty());
+}
+
+TEST(CertificateDiff, TrustNeedsAVersionThatCanCarryIt) {
+  auto desired = wanted();
+  desired.certificates = {ca("ca", kA)};
+  auto live = standing();
+  live.certificates.entries.emplace();
+  Settings settings;
+  settings.capabilities = *capabilities_of("2020-01-01");
+  const auto plan = make_service(desired, live, {}, settings, noon());
+  EXPECT_THAT(error_ids(plan), ElementsAre("NeedsApiVersion"));
+  EXPECT_THAT(plan.errors[0].remedy, HasSubstr("2020-03-01"));
+}
+
+TEST(CertificateDiff, EachLiveOneIsToldOfWithItsRoleAndDates) {
+  auto desired = wanted();
+  desired.certificates = {overlapping(kB)};
+  desired.lifecycle.certificates = Unlisted::Keep;
+  auto live = standing();
+  live.certificates.entries = {
+      live_ca("ca", kA, true, 60), live_ca("ca-2", kB, true, 3), live_ca("theirs", kC, false, 3)};
+  (*live.certificates.entries)[2].expiry = noon() + Days(5);
+  const auto plan = plan_of(desired, live);
+  ASSERT_EQ(plan.certificates.size(), 3U);
+  EXPECT_EQ(plan.certificates[0].role, CertificateRole::Predecessor);
+  EXPECT_EQ(plan.certificates[0].entry, "ca");
+  EXPECT_EQ(plan.certificates[0].retirable_on, noon() + Days(27));
+  EXPECT_EQ(plan.certificates[1].role, CertificateRole::Current);
+  EXPECT_EQ(plan.certificates[2].role, CertificateRole::Unmanaged);
+  EXPECT_EQ(plan.certificates[2].validity, Validity::EndsSoon);
+  ASSERT_EQ(plan.warnings.size(), 1U);
+  EXPECT_EQ(plan.warnings[0].id, "CertificateExpiresSoon");
+  EXPECT_FALSE(plan.has_work());
+}
+
+TEST(CertificateDiff, WhatGoesLastWaitsForWhatFailed) {
+  auto desired = wanted();
+  desired.certificates = {overlapping(kB)};
+  auto live = standing();
+  live.certificates.entries = {live_ca("old", kA), live_ca("ca", kB, false)};
+  const auto plan = plan_of(desired, live);
+  EXPECT_THAT(lines(plan),
+              ElementsAre("verify certificates[ca].verification", "delete certificates[old]"));
+  auto fresh = plan;
+  keep_within(fresh, plan);
+  EXPECT_FALSE(fresh.changes[0].held.has_value());
+  EXPECT_EQ(fresh.changes[1].held->id, kGoesLastHold);
 }
 
 TEST(CertificateDiff, WhatWasNotReadIsUnseen) {
