@@ -11,6 +11,7 @@
 #include "reconciler/apply/execute.hpp"
 #include "reconciler/apply/render_report.hpp"
 #include "reconciler/controller/look.hpp"
+#include "reconciler/controller/proof_signer.hpp"
 #include "reconciler/http/jitter.hpp"
 #include "reconciler/plan/render_json.hpp"
 #include "reconciler/plan/render_text.hpp"
@@ -30,6 +31,7 @@ plan::Settings plan_settings(const Options& options, const Capabilities& capabil
   settings.max_removals = options.max_removals;
   settings.approve = options.approve;
   settings.resend_keys = options.resend_keys;
+  settings.warn_validity = options.warn_validity;
   return settings;
 }
 
@@ -194,6 +196,10 @@ Report execute(Session& session, Pass& pass, const plan::Plan& plan, apply::Orig
   settings.concurrency = session.options.concurrency;
   settings.timeout = session.options.timeout;
   controller::SecretsForArm secrets(*pass.secrets);
+  controller::ManifestSigner proofs(
+      *pass.secrets, {session.options.allow_exec, [&] {
+                        return pass.azure->client().memory().server_time(session.clock.wall());
+                      }});
   const bool watched = is_terminal(2);
   const auto color = session.color_err() ? apply::ReportColor::On : apply::ReportColor::Off;
   apply::Tools tools{
@@ -218,7 +224,8 @@ Report execute(Session& session, Pass& pass, const plan::Plan& plan, apply::Orig
               word(finished.outcome),
               {{"service", finished.id.brief()}, {"writes", std::to_string(finished.writes)}});
         }
-      }};
+      },
+      &proofs};
   return apply::execute(plan,
                         pass.loaded.desired,
                         pass.look.keys,

@@ -61,6 +61,7 @@ class Certificates final : public Rounds {
       if (!plan_.id_scope.empty() && live->id_scope != plan_.id_scope) return another_service();
       remember(*live);
       if (const auto& refused = live->certificates.refused) return stumble(*refused);
+      if (const auto name = moved_since_the_plan(*live); !name.empty()) return moved(name);
       judge(*live);
       if (current_.service_class == plan::ServiceClass::Suspended) return end(Outcome::Suspended);
       if (!current_.errors.empty()) {
@@ -72,7 +73,7 @@ class Certificates final : public Rounds {
       if (due.empty()) return finish();
       if (draining()) return;
       const auto& next = due.front();
-      if (saved() && has_moved(next)) return moved(next);
+      if (saved() && has_moved(next)) return moved(next.name);
       if (contested({next})) return;
       if (const auto done = make(next); done) {
         record({next}, Outcome::Rotated);
@@ -209,15 +210,29 @@ class Certificates final : public Rounds {
 
   // ---- saved plans ----
 
+  // Before the first step: does each certificate that the plan is to change stand as it did?
+  std::string moved_since_the_plan(const LiveService& live) const {
+    if (!saved() || !attempted_.empty()) return {};
+    for (const auto& change : plan_.changes) {
+      if (change.held || !is_of(part_, change)) continue;
+      Etag etag;
+      for (const auto& one : *live.certificates.entries) {
+        if (equal_ignoring_case(one.name, change.name)) etag = one.etag;
+      }
+      if (etag != change.certificate->etag) return change.name;
+    }
+    return {};
+  }
+
   bool has_moved(const Change& change) const {
     if (attempted_.contains(lower(change.name))) return false;
     const auto known = etags_.find(lower(change.name));
     return known == etags_.end() || !known->second.contains(change.certificate->etag.text);
   }
 
-  void moved(const Change& change) {
-    const auto what = fmt::format("certificate {} was written since the plan was made",
-                                  printable(change.name, 64));
+  void moved(const std::string& name) {
+    const auto what =
+        fmt::format("certificate {} was written since the plan was made", printable(name, 64));
     if (!made_) return out_of_date(what);
     end(Outcome::Conflict, {NextMove::ReadAgain, "Conflict", what, "make a new plan", 0, {}});
   }

@@ -164,12 +164,13 @@ std::vector<std::map<std::string, std::string>> RotationScene::moments() {
   return out;
 }
 
-std::string RotationScene::etag_of(const std::string& name) {
-  const auto service = lab.service("fleet");
-  for (const auto& certificate : service.at("certificates")) {
-    if (certificate.at("name") == name) return certificate.at("etag").get<std::string>();
+std::size_t RotationScene::uploads() {
+  std::size_t count = 0;
+  const auto history = lab.simulator().world().history(history_from_);
+  for (const auto& event : history) {
+    if (event.at("event") == "uploaded") ++count;
   }
-  return {};
+  return count;
 }
 
 std::string RotationScene::certificate_path(const std::string& name) {

@@ -57,7 +57,8 @@ class RotationScene {
   std::map<std::string, std::string> standing();
   /// As `standing`, at each moment since `stands`, the beginning included.
   std::vector<std::map<std::string, std::string>> moments();
-  std::string etag_of(const std::string& name);
+  /// How many uploads ARM took since `stands`.
+  std::size_t uploads();
   static std::string certificate_path(const std::string& name);
 
  private:
