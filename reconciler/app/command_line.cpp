@@ -26,7 +26,7 @@ struct Raw {
 
 struct Tree {
   CLI::App app{"Keeps Azure IoT Hub Device Provisioning Services equal to YAML manifests."};
-  CLI::App *plan, *apply, *show, *validate, *schema, *version, *run;
+  CLI::App *plan, *apply, *show, *doctor, *validate, *schema, *version, *run;
 };
 
 void build(Tree& tree, Raw& raw) {
@@ -90,6 +90,8 @@ void build(Tree& tree, Raw& raw) {
   tree.show->add_option("service", raw.service, "NAME, GROUP/NAME or SUBSCRIPTION/GROUP/NAME")
       ->required()
       ->type_name("SERVICE");
+  tree.doctor =
+      app.add_subcommand("doctor", "what stands in the way: token, permissions, clock, TLS");
   tree.validate = app.add_subcommand("validate", "check the manifests without a network");
   tree.schema = app.add_subcommand("schema", "print the JSON Schema of the manifests");
   tree.version = app.add_subcommand("version", "print the version");
@@ -110,12 +112,13 @@ Result<Command> command_of(const Tree& tree, const Raw& raw) {
   if (tree.plan->parsed() || raw.plan) named.push_back(Command::Plan);
   if (tree.apply->parsed() || raw.once) named.push_back(Command::Apply);
   if (tree.show->parsed()) named.push_back(Command::Show);
+  if (tree.doctor->parsed()) named.push_back(Command::Doctor);
   if (tree.validate->parsed()) named.push_back(Command::Validate);
   if (tree.schema->parsed()) named.push_back(Command::Schema);
   if (tree.version->parsed()) named.push_back(Command::Version);
   if (tree.run->parsed()) named.push_back(Command::Run);
   if (named.size() > 1)
-    return usage("more than one command", "one of plan, apply, show, validate, schema");
+    return usage("more than one command", "one of plan, apply, show, doctor, validate, schema");
   return named.empty() ? Command::Run : named.front();
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "reconciler/app/doctor_command.hpp"
 #include "reconciler/app/exit_code.hpp"
 #include "reconciler/app/pass_commands.hpp"
 #include "reconciler/app/session.hpp"
@@ -109,6 +110,8 @@ int run_command(const Options& options, const Environment& environment, Signals&
       return print(manifest::json_schema(), kExitOk);
     case Command::Show:
       return show_service(session);
+    case Command::Doctor:
+      return doctor(session);
     case Command::Version:
       return print_version(session);
     case Command::Run:

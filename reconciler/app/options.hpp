@@ -14,7 +14,7 @@
 
 namespace dps::app {
 
-enum class Command { Run, Plan, Apply, Show, Validate, Schema, Version, Help };
+enum class Command { Run, Plan, Apply, Show, Doctor, Validate, Schema, Version, Help };
 enum class KeyCheck { Always, Due, Never };
 enum class OutputForm { Text, Json, Markdown, Html };
 enum class LogForm { Text, Json };

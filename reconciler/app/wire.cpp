@@ -33,15 +33,6 @@ std::optional<std::string> raw_variable(const Environment& environment, const st
   return found == environment.end() ? std::nullopt : std::optional(found->second);
 }
 
-http::CurlSettings curl_settings(const Options& options, const Environment& environment) {
-  http::CurlSettings settings;
-  settings.ca_file =
-      options.ca_file.empty()
-          ? http::ca_file_from([&](std::string_view name) { return variable(environment, name); })
-          : options.ca_file;
-  return settings;
-}
-
 http::AdmissionSettings admission_settings(const Options& options) {
   http::AdmissionSettings settings;
   settings.most_in_flight = options.concurrency;
@@ -92,15 +83,7 @@ class WiredAzure final : public Azure {
       : observer_(log),
         wire_(curl_settings(options, environment)),
         admission_(clock, admission_settings(options)) {
-    arm::CredentialSettings credential;
-    credential.kind = options.auth;
-    credential.variable = [&environment](std::string_view name) {
-      return variable(environment, name);
-    };
-    credential.attendance =
-        is_terminal(STDIN_FILENO) ? arm::Attendance::Terminal : arm::Attendance::Unattended;
-    credential.cloud = cloud;
-    credential.jitter = http::random_jitter;
+    const auto credential = credential_settings(options, environment, cloud);
     credentials_ = arm::make_routes(credential, options.credentials, wire_, clock);
     if (!credentials_) return;
     tell_credentials(credential, options, **credentials_, clock, log);
@@ -122,6 +105,8 @@ class WiredAzure final : public Azure {
   }
 
   arm::Client& client() override { return *client_; }
+  http::Exchange& exchange() override { return *pipeline_; }
+  http::TokenSource& tokens() override { return (*credentials_)->rest(); }
   const Error* problem() const { return credentials_ ? nullptr : &credentials_.error(); }
 
  private:
@@ -136,17 +121,45 @@ class WiredAzure final : public Azure {
 
 }  // namespace
 
-Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
-                                          const Environment& environment,
-                                          Clock& clock,
-                                          Log& log) {
+Result<arm::Cloud> cloud_of(const Options& options, const Environment& environment) {
   auto cloud = arm::cloud_named(options.cloud);
   if (!cloud) return fail(cloud.error());
   const auto authority =
       options.authority.empty()
           ? arm::authority_from([&](std::string_view name) { return variable(environment, name); })
           : options.authority;
-  cloud = arm::with_endpoints(*cloud, options.arm_endpoint, authority);
+  return arm::with_endpoints(*cloud, options.arm_endpoint, authority);
+}
+
+http::CurlSettings curl_settings(const Options& options, const Environment& environment) {
+  http::CurlSettings settings;
+  settings.ca_file =
+      options.ca_file.empty()
+          ? http::ca_file_from([&](std::string_view name) { return variable(environment, name); })
+          : options.ca_file;
+  return settings;
+}
+
+arm::CredentialSettings credential_settings(const Options& options,
+                                            const Environment& environment,
+                                            const arm::Cloud& cloud) {
+  arm::CredentialSettings credential;
+  credential.kind = options.auth;
+  credential.variable = [&environment](std::string_view name) {
+    return variable(environment, name);
+  };
+  credential.attendance =
+      is_terminal(STDIN_FILENO) ? arm::Attendance::Terminal : arm::Attendance::Unattended;
+  credential.cloud = cloud;
+  credential.jitter = http::random_jitter;
+  return credential;
+}
+
+Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
+                                          const Environment& environment,
+                                          Clock& clock,
+                                          Log& log) {
+  const auto cloud = cloud_of(options, environment);
   if (!cloud) return fail(cloud.error());
   auto azure = std::make_unique<WiredAzure>(options, environment, clock, log, *cloud);
   if (azure->problem() != nullptr) return fail(*azure->problem());

@@ -7,7 +7,10 @@
 #include "reconciler/app/log.hpp"
 #include "reconciler/app/options.hpp"
 #include "reconciler/arm/client.hpp"
+#include "reconciler/arm/credential.hpp"
 #include "reconciler/base/result.hpp"
+#include "reconciler/http/curl_exchange.hpp"
+#include "reconciler/http/token_source.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/load.hpp"
 #include "reconciler/manifest/secret_source.hpp"
@@ -20,7 +23,17 @@ class Azure {
  public:
   virtual ~Azure() = default;
   virtual arm::Client& client() = 0;
+  virtual http::Exchange& exchange() = 0;   ///< with tokens, retries, gates
+  virtual http::TokenSource& tokens() = 0;  ///< for subscriptions without a credential of their own
 };
+
+/// The cloud with the endpoints that flags and variables name. GiveUp "BadCloud", "BadEndpoint".
+Result<arm::Cloud> cloud_of(const Options& options, const Environment& environment);
+http::CurlSettings curl_settings(const Options& options, const Environment& environment);
+/// `environment` outlives it.
+arm::CredentialSettings credential_settings(const Options& options,
+                                            const Environment& environment,
+                                            const arm::Cloud& cloud);
 
 /// GiveUp "Usage", "BadCloud", "BadEndpoint", "NoCredential", "BadCredential": exit code 64.
 Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
