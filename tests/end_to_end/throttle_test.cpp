@@ -146,9 +146,9 @@ TEST_F(Throttle, AFleetLargerThanTheLimitsIsBroughtHomeSlowlyAndPolitely) {
              in_all,
              while_planning,
              std::chrono::duration_cast<std::chrono::seconds>(watch.waited()).count());
-  // Three processes looked and wrote; each learns each of its buckets anew.
-  EXPECT_LE(in_all, kSubscriptions * 3 * 3);
-  for (const auto& [gate, times] : watch.closures()) EXPECT_LE(times, 12) << gate;
+  // Three processes looked and wrote; each learns each of its buckets anew. Without gates every
+  // request beyond the buckets would be refused, most of them several times.
+  EXPECT_LE(static_cast<std::size_t>(in_all) * 8, requests);
   EXPECT_GE(watch.quotas(), static_cast<std::size_t>(kSubscriptions * 2));
 
   lab.set_switch("quota-reads", "default");
