@@ -48,8 +48,6 @@ TEST(Program, PlansAFleetOverOneConnectionOfHttp2) {
                             "trace",
                             "--log-format",
                             "json",
-                            "--key-check",
-                            "never",
                             "--quota-reserve",
                             "0"},
                            {{"AZURE_TENANT_ID", member(greeting, "tenant")},
