@@ -23,6 +23,7 @@ constexpr std::size_t kUsualPauses = 4;
 constexpr std::size_t kPausesWithoutAnswer = 2;
 constexpr seconds kLongestPause{60};
 constexpr const char* kMachine = "http://169.254.169.254";
+constexpr const char* kAppHeader = "x-identity-header";
 
 enum class Flavour { Machine, AppService };
 
@@ -102,7 +103,11 @@ class ManagedIdentityFetcher final : public TokenFetcher {
 
   Result<Fetched> fetch(std::stop_token stop) override {
     for (std::size_t attempt = 0;; ++attempt) {
-      auto answer = tools_.bare.send(request(), stop);
+      auto asked = request();
+      auto answer = tools_.bare.send(asked, stop);
+      if (const auto header = asked.headers.find(kAppHeader); header != asked.headers.end()) {
+        wipe(header->second);
+      }
       if (answer && answer->status == 200) {
         return read_token(answer->body, endpoint_.host, tools_.clock.wall());
       }
@@ -111,9 +116,9 @@ class ManagedIdentityFetcher final : public TokenFetcher {
         return fail(std::move(error));
       }
       Duration pause = kPauses[attempt];
-      if (const auto asked =
+      if (const auto pause_asked =
               answer ? http::retry_after(*answer, tools_.clock.wall()) : std::nullopt) {
-        pause = std::max(pause, std::min<Duration>(*asked, kLongestPause));
+        pause = std::max(pause, std::min<Duration>(*pause_asked, kLongestPause));
       }
       if (!tools_.clock.sleep(pause, stop)) {
         return fail(give_up("Cancelled", "cancelled while getting a token"));
@@ -129,7 +134,7 @@ class ManagedIdentityFetcher final : public TokenFetcher {
     if (endpoint_.flavour == Flavour::Machine) {
       request.headers["metadata"] = "true";
     } else {
-      request.headers["x-identity-header"] = endpoint_.header.reveal();
+      request.headers[kAppHeader] = endpoint_.header.reveal();
     }
     request.connect_limit = seconds{3};
     request.total_limit = seconds{30};
@@ -164,13 +169,16 @@ class ManagedIdentityFetcher final : public TokenFetcher {
     error.id = passing ? "TokenUnavailable" : "TokenRefused";
     error.http_status = answer.status;
     error.request_id = printable(answer.header("x-ms-request-id"), 100);
-    error.what = fmt::format("no token for {} from {}: {}{}HTTP {}",
+    error.what = fmt::format("no token for {} from {}{}{} (HTTP {})",
                              identity(),
                              endpoint_.host,
+                             theirs.empty() ? "" : ": ",
                              clean(printable(theirs, 240)),
-                             theirs.empty() ? "" : "; ",
                              answer.status);
-    if (!passing) {
+    if (!passing && !machine && answer.status == 401) {
+      error.remedy =
+          "IDENTITY_ENDPOINT and IDENTITY_HEADER must be those that the platform gave this app";
+    } else if (!passing) {
       error.remedy =
           name_ == ManagedIdentityName{}
               ? "assign an identity to this machine or app; of a user-assigned one AZURE_CLIENT_ID "

@@ -87,14 +87,16 @@ Result<Parts> from_pem(std::string_view text, const Secret& password) {
     parts.certificates.emplace_back(one);
   }
   if (parts.certificates.empty()) {
-    return bad("the PEM file has no certificate in it", "the private key and the certificate");
+    return bad("the PEM file has no certificate in it",
+               "put the private key and the certificate into one file");
   }
   PasswordAsked asked{password};
   const auto keys = reading(text);
   parts.key.reset(PEM_read_bio_PrivateKey(keys.get(), nullptr, give_password, &asked));
   if (parts.key) return parts;
   if (asked.asked) return bad_password(password);
-  return bad("the PEM file has no private key in it", "the private key and the certificate");
+  return bad("the PEM file has no private key in it",
+             "put the private key and the certificate into one file");
 }
 
 std::optional<Parts> opened(PKCS12* file, const Secret& password) {

@@ -398,7 +398,7 @@ TEST_F(CredentialTest, ManagedIdentitiesThatAreNotThereAreExplained) {
   EXPECT_EQ(error.id, "TokenRefused");
   EXPECT_EQ(error.what,
             "no token for the system-assigned managed identity from 169.254.169.254: Identity not "
-            "found; HTTP 400");
+            "found (HTTP 400)");
   EXPECT_THAT(error.remedy, HasSubstr("AZURE_CLIENT_ID"));
   test::ScriptedExchange nobody;
   nobody.on("GET", "/oauth2/token", test::not_sent());
