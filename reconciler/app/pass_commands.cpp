@@ -13,6 +13,7 @@
 #include "reconciler/controller/look.hpp"
 #include "reconciler/controller/proof_signer.hpp"
 #include "reconciler/http/jitter.hpp"
+#include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/render_json.hpp"
 #include "reconciler/plan/render_text.hpp"
 #include "reconciler/plan/saved_plan.hpp"
@@ -163,6 +164,16 @@ Result<void> fits(const plan::SavedPlan& saved, const Options& options, std::str
   return {};
 }
 
+/// A CA that waits for its place: the manifest is not reached until the date that the plan names.
+bool waits_for_an_overlap(const plan::Plan& plan) {
+  for (const auto& service : plan.services) {
+    for (const auto& change : service.changes) {
+      if (change.held && change.held->id == plan::kOverlapHold) return true;
+    }
+  }
+  return false;
+}
+
 bool destroys(const plan::Plan& plan) {
   for (const auto& service : plan.services) {
     if (!service.has_work()) continue;
@@ -267,7 +278,9 @@ int apply_plan(Session& session) {
     if (!write_out(plan_text(session, plan, session.color_out()) + "\n")) return kExitFailed;
   }
   if (destroys(plan) && !options.yes && is_terminal(0) && is_terminal(2) &&
-      !confirm("The plan removes things (see the lines with -). Type yes to apply it: ")) {
+      !confirm(
+          "The plan removes or replaces things (see the lines with - and ↻). Type yes to apply "
+          "it: ")) {
     write_error("Nothing was changed.\n");
     return kExitFailed;
   }
@@ -275,7 +288,7 @@ int apply_plan(Session& session) {
   add_out_of_date(report, out_of_date);
 
   auto endings = endings_of(session, pass.loaded, plan);
-  endings.failed = endings.failed || report.failed();
+  endings.failed = endings.failed || report.failed() || waits_for_an_overlap(plan);
   endings.out_of_date = report.out_of_date();
   const auto color = session.color_out() ? apply::ReportColor::On : apply::ReportColor::Off;
   const int code = print(text ? apply::render_text(report, color) : apply::render_json(report),

@@ -55,7 +55,7 @@ struct SpawnSettings {
   posix_spawn_file_actions_t actions{};
   posix_spawnattr_t attributes{};
   /// `complaints` of -1: thrown away.
-  SpawnSettings(int input, int output, int complaints) {
+  SpawnSettings(int input, int output, int complaints, const std::vector<int>& descriptors) {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
@@ -64,6 +64,8 @@ struct SpawnSettings {
     } else {
       ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     }
+    // Onto itself: that takes close-on-exec off in the child alone.
+    for (const int one : descriptors) ::posix_spawn_file_actions_adddup2(&actions, one, one);
     ::posix_spawnattr_init(&attributes);
     sigset_t none;
     sigset_t every;
@@ -263,7 +265,7 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
   }
   pid_t pid = 0;
   {
-    const SpawnSettings settings(input.read, output.write, complaints.write);
+    const SpawnSettings settings(input.read, output.write, complaints.write, program.descriptors);
     auto arguments = program.argv;
     auto variables = environment_of(program);
     const int code = ::posix_spawnp(&pid,

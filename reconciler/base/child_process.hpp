@@ -19,6 +19,9 @@ struct Program {
   std::map<std::string, std::string> environment;  ///< beside that of this process
   /// Variables of this process that it does not get.
   std::vector<std::string> withheld;
+  /// Descriptors of this process that it gets, under the same numbers: /proc/self/fd/N for it and
+  /// for what it runs. Theirs to outlive the run.
+  std::vector<int> descriptors;
   Duration limit = std::chrono::seconds{10};
   std::size_t most_output = std::size_t{64} * 1024;
   /// How much of its stderr is looked at when it fails; 0: none of it. Only for programs that are

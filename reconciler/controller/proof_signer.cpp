@@ -17,12 +17,18 @@
 namespace dps::controller {
 namespace {
 
+constexpr int kAboveScripts = 100;
+
 // A file that needs no folder that can be written and is gone with its owner, however that ends.
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view content)
       : file_(::memfd_create("dps-reconciler-ca", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
     if (file_ < 0) return;
+    // Scripts use the low numbers for themselves.
+    const int high = ::fcntl(file_, F_DUPFD_CLOEXEC, kAboveScripts);
+    if (high < 0) return;
+    ::close(std::exchange(file_, high));
     while (!content.empty()) {
       const auto count = ::write(file_, content.data(), content.size());
       if (count <= 0) return;
@@ -38,8 +44,10 @@ class MemoryFile {
     if (file_ >= 0) ::close(file_);
   }
   bool whole() const { return whole_; }
-  /// For other processes of the same user.
-  std::string path() const { return fmt::format("/proc/{}/fd/{}", ::getpid(), file_); }
+  int descriptor() const { return file_; }
+  /// For processes that were given the descriptor. Not by way of our own /proc entry: that is shut
+  /// to others of the same user, as we are not to be dumped.
+  std::string path() const { return fmt::format("/proc/self/fd/{}", file_); }
 
  private:
   int file_ = -1;
@@ -108,6 +116,7 @@ Result<std::string> ManifestSigner::with_program(const DesiredCertificate& ca,
   program.input = code + "\n";
   program.environment = {{"DPS_RECONCILER_CA_FILE", file.path()},
                          {"DPS_RECONCILER_CERTIFICATE", ca.name}};
+  program.descriptors = {file.descriptor()};
   program.limit = settings_.limit;
   program.most_complaint = std::size_t{4} * 1024;
   const auto output = run_program(program, stop);

@@ -334,7 +334,8 @@ Bench::Bench(const Scenario& of, bool short_timeouts) : scenario(of) {
   finished_ = now();
   undisturbed_effects_ = effects();
   undisturbed_requests_ = requests().size();
-  EXPECT_NE(difference(finished_, started_), "") << "a pass that does nothing proves nothing";
+  EXPECT_NE(difference_of_states(finished_, started_), "")
+      << "a pass that does nothing proves nothing";
   if (short_timeouts) {
     lab.curl.first_byte_timeout = std::chrono::milliseconds{250};
     lab.curl.stall_timeout = std::chrono::milliseconds{250};
@@ -463,7 +464,7 @@ bool shows_a_secret(Bench& bench, const std::string& text) {
   return holds(random_key('T')) || holds(random_key('U'));
 }
 
-std::string difference(const SimJson& is, const SimJson& should_be) {
+std::string difference_of_states(const SimJson& is, const SimJson& should_be) {
   if (is == should_be) return {};
   return SimJson::diff(should_be, is).dump(1);
 }

@@ -94,7 +94,7 @@ bool is_clear(const Error& error);
 /// A key of the world, or the client's secret.
 bool shows_a_secret(Bench& bench, const std::string& text);
 /// "" when equal; else the JSON patch from one to the other.
-std::string difference(const SimJson& is, const SimJson& should_be);
+std::string difference_of_states(const SimJson& is, const SimJson& should_be);
 std::string printed(const std::vector<Asked>& requests);
 
 }  // namespace dps::lab

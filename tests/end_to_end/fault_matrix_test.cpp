@@ -64,16 +64,16 @@ void run_cell(
   const auto told_so = outcome.text + printed(bench.requests());
   if (outcome.claims_success()) {
     ++tally.converged;
-    EXPECT_EQ(difference(bench.now(), bench.finished()), "") << told_so;
+    EXPECT_EQ(difference_of_states(bench.now(), bench.finished()), "") << told_so;
     EXPECT_TRUE(bench.is_quiet()) << told_so;
   } else {
     ++tally.failed;
     EXPECT_FALSE(outcome.errors.empty() && outcome.unseen == 0) << told_so;
     // Nothing half done: before or after, and nothing of others' touched.
     if (!bench.scenario.in_steps && outcome.unseen == 0) {
-      EXPECT_TRUE(difference(bench.now(), bench.started()).empty() ||
-                  difference(bench.now(), bench.finished()).empty())
-          << difference(bench.now(), bench.started()) << told_so;
+      EXPECT_TRUE(difference_of_states(bench.now(), bench.started()).empty() ||
+                  difference_of_states(bench.now(), bench.finished()).empty())
+          << difference_of_states(bench.now(), bench.started()) << told_so;
     }
   }
   // A refused sign-in is final: asking again could lock the identity out.
@@ -90,12 +90,13 @@ void run_cell(
   const auto passes = converge(lab);
   EXPECT_TRUE(passes.has_value()) << told_so << plan::render_text(lab.plan(), {});
   if (outcome.unseen == 0) {
-    EXPECT_EQ(difference(bench.now(), bench.finished()), "") << told_so;
+    EXPECT_EQ(difference_of_states(bench.now(), bench.finished()), "") << told_so;
     EXPECT_EQ(bench.effects(), bench.undisturbed_effects()) << told_so;
   } else {
     // Written without a part of it: the digest of what was wanted is not that of a whole pass, and
     // bookkeeping is not written for its own sake.
-    EXPECT_EQ(difference(without_digest(bench.now()), without_digest(bench.finished())), "")
+    EXPECT_EQ(difference_of_states(without_digest(bench.now()), without_digest(bench.finished())),
+              "")
         << told_so;
   }
 }

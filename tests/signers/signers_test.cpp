@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -167,6 +170,26 @@ TEST_F(Signers, AProgramGetsTheCodeAndTheCa) {
   file.pop_back();
   EXPECT_TRUE(file.starts_with("/proc/")) << file;  // nothing is written, nothing stays behind
   EXPECT_FALSE(fs::exists(file));
+}
+
+// As the program is when it runs: not to be dumped, and so with a /proc entry that is shut to all
+// but root.
+TEST_F(Signers, AProgramOfASealedProcessOfAnOrdinaryUserSeesTheCa) {
+  make_ca();
+  auto subject = signer();
+  const auto ca = desired(ExecReference{{"/bin/sh", "-c", "cat \"$DPS_RECONCILER_CA_FILE\""}});
+  const auto child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(2);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const auto seen = subject.leaf(ca, kCode, {});
+    ::_exit(seen && seen->find("BEGIN CERTIFICATE") != std::string::npos ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Signers, WhatAProgramDoesWrongIsSaidInItsOwnWords) {
