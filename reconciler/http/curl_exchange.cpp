@@ -211,12 +211,12 @@ Answer CurlExchange::send(const Request& request, std::stop_token stop) {
         SendFailure{Delivery::NotSent, give_up("BadUrl", "not an http or https URL")});
   }
   auto transfer = std::make_shared<Transfer>(request, engine_->settings());
-  engine_->submit(transfer);
-
+  // Before it is handed over: a stop that came already must find it unsent.
   const std::stop_callback wake_up(stop, [&] {
     transfer->cancelled = true;
     engine_->wake();
   });
+  engine_->submit(transfer);
   std::unique_lock lock(transfer->mutex);
   transfer->over.wait(lock, [&] { return transfer->answer.has_value(); });
   return std::move(*transfer->answer);
