@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
+#include <set>
 
 #include "reconciler/arm/client_memory.hpp"
 #include "reconciler/arm/cloud.hpp"
@@ -23,20 +25,72 @@ namespace dps::lab {
 /// Waits move the simulator's clock instead of the person's.
 class Lab::SimulatedClock final : public Clock {
  public:
-  explicit SimulatedClock(sim::World& world) : world_(world) {}
+  SimulatedClock(sim::World& world, const Lab& lab) : world_(world), lab_(lab) {}
   TimePoint now() const override { return std::chrono::steady_clock::now() + slept_.load(); }
   WallTime wall() const override { return std::chrono::system_clock::now() + slept_.load(); }
   bool sleep(Duration pause, std::stop_token stop) override {
     if (stop.stop_requested()) return false;
-    const std::lock_guard lock(mutex_);
-    slept_ = slept_.load() + pause;
-    world_.advance(pause);
+    std::unique_lock lock(mutex_);
+    if (lab_.patience > std::chrono::microseconds{0}) return sleep_in_turn(pause, stop, lock);
+    advance(pause);
     return true;
   }
+  void departed() { move(1); }
+  void answered() { move(-1); }
 
  private:
+  // An answer that takes longer is one that hangs.
+  static constexpr std::chrono::milliseconds kLongestAnswer{50};
+
+  // The earliest wake-up is where the time goes, and only when nobody moves any more: else a wait
+  // of one would be time that has passed for all.
+  bool sleep_in_turn(Duration pause,
+                     const std::stop_token& stop,
+                     std::unique_lock<std::mutex>& lock) {
+    const auto wake = now() + pause;
+    const auto place = wakes_.insert(wake);
+    ++moves_;
+    changed_.notify_all();
+    while (!stop.stop_requested() && now() < wake) {
+      const auto is_first = [&] { return wakes_.begin() == place; };
+      if (!is_first()) {
+        changed_.wait(lock, stop, [&] { return is_first() || now() >= wake; });
+        continue;
+      }
+      const auto before = moves_;
+      const auto patience =
+          in_flight_ > 0 ? std::chrono::microseconds(kLongestAnswer) : lab_.patience;
+      if (changed_.wait_for(lock, stop, patience, [&] { return moves_ != before; })) continue;
+      if (stop.stop_requested() || !is_first()) continue;
+      const auto left = wake - now();
+      if (left > left.zero()) advance(std::chrono::ceil<Duration>(left));
+    }
+    wakes_.erase(place);
+    ++moves_;
+    changed_.notify_all();
+    return !stop.stop_requested();
+  }
+
+  void advance(Duration pause) {
+    slept_ = slept_.load() + pause;
+    world_.advance(pause);
+  }
+
+  void move(int departures) {
+    if (lab_.patience == std::chrono::microseconds{0}) return;
+    const std::lock_guard lock(mutex_);
+    in_flight_ += departures;
+    ++moves_;
+    changed_.notify_all();
+  }
+
   sim::World& world_;
+  const Lab& lab_;
   std::mutex mutex_;  // of those who sleep: no step may be lost
+  std::condition_variable_any changed_;
+  std::multiset<TimePoint> wakes_;
+  std::uint64_t moves_ = 0;
+  int in_flight_ = 0;
   std::atomic<Duration> slept_{Duration{0}};
 };
 
@@ -45,13 +99,20 @@ class Lab::Refusing final : public http::Exchange {
  public:
   Refusing(const Lab& lab, http::Exchange& wire) : lab_(lab), wire_(wire) {}
   http::Answer send(const http::Request& request, std::stop_token stop) override {
+    lab_.clock_->departed();
+    auto answer = pass_on(request, std::move(stop));
+    lab_.clock_->answered();
+    return answer;
+  }
+
+ private:
+  http::Answer pass_on(const http::Request& request, std::stop_token stop) {
     if (!lab_.refuse || !lab_.refuse(request)) return wire_.send(request, std::move(stop));
     auto lost = request;
     lost.url = "http://127.0.0.1:1/";
     return wire_.send(lost, std::move(stop));
   }
 
- private:
   const Lab& lab_;
   http::Exchange& wire_;
 };
@@ -128,7 +189,7 @@ std::string hub_path(const std::string& name, const std::string& group) {
 }
 
 Lab::Lab() : simulator_(std::make_unique<sim::Simulator>()) {
-  clock_ = std::make_unique<SimulatedClock>(simulator_->world());
+  clock_ = std::make_unique<SimulatedClock>(simulator_->world(), *this);
   set_switch("operation-time", "2s");
   SimJson seed = {{"subscriptions", {kSubscription}},
                   {"resource_groups",

@@ -3,6 +3,7 @@
 // waiting.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,8 +13,8 @@
 #include "reconciler/apply/execute.hpp"
 #include "reconciler/arm/client.hpp"
 #include "reconciler/controller/look.hpp"
-#include "reconciler/http/curl_exchange.hpp"
 #include "reconciler/http/admission.hpp"
+#include "reconciler/http/curl_exchange.hpp"
 #include "reconciler/http/token_source.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/load.hpp"
@@ -69,6 +70,8 @@ class Lab {
   // ---- the manifests: path -> text, below "/manifests" ----
   void manifest(const std::string& path, const std::string& text);
   void remove_manifest(const std::string& path);
+  /// "/manifests/PATH" -> text: for a test that hands them to a process.
+  const std::map<std::string, std::string>& manifests() const { return contents_; }
   void variable(const std::string& name, const std::string& value);
   manifest::Loaded load();
 
@@ -79,6 +82,12 @@ class Lab {
   bool allow_empty = false;
   /// What apply calls while it works: a place for a second writer. May be empty.
   std::function<void(const apply::Step&)> on_step;
+
+  // ---- the time ----
+  /// How long (of the person's time) nobody may move before a wait moves the simulator's clock, and
+  /// then to the earliest wake-up of all: for passes in which many wait at once and the pace is
+  /// what is tested. 0: every wait moves the clock at once. Set before a pass.
+  std::chrono::microseconds patience{0};
 
   // ---- the wire ----
   http::CurlSettings curl;
