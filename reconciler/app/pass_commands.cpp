@@ -124,7 +124,8 @@ int make_plan(Session& session) {
   if (const auto end = prepare(session, pass)) return *end;
   const auto& options = session.options;
   const auto& plan = pass.look.plan;
-  const auto json = plan::render_json(plan);
+  const bool in_json = options.output == OutputForm::Json;
+  const auto json = in_json || !options.plan_out.empty() ? plan::render_json(plan) : std::string();
   auto endings = endings_of(session, pass.loaded, plan);
   endings.changes = options.detailed_exitcode && plan.has_changes();
   if (!options.plan_out.empty()) {
@@ -133,9 +134,7 @@ int make_plan(Session& session) {
       return kExitFailed;
     }
   }
-  return print(
-      options.output == OutputForm::Json ? json : plan_text(session, plan, session.color_out()),
-      exit_code(endings));
+  return print(in_json ? json : plan_text(session, plan, session.color_out()), exit_code(endings));
 }
 
 namespace {

@@ -40,6 +40,32 @@ std::string sha1(std::string_view bytes) {
   return digest(EVP_sha1(), bytes);
 }
 
+struct Sha256::Context {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+};
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  if (EVP_DigestInit_ex(context_->digest.get(), EVP_sha256(), nullptr) != 1) {
+    throw std::runtime_error("the digest could not be computed");
+  }
+}
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) {
+  if (EVP_DigestUpdate(context_->digest.get(), bytes.data(), bytes.size()) != 1) {
+    throw std::runtime_error("the digest could not be computed");
+  }
+}
+
+std::string Sha256::finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out;
+  unsigned length = 0;
+  if (EVP_DigestFinal_ex(context_->digest.get(), out.data(), &length) != 1) {
+    throw std::runtime_error("the digest could not be computed");
+  }
+  return {reinterpret_cast<const char*>(out.data()), length};
+}
+
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> out;
   unsigned length = 0;

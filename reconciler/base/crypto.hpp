@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,21 @@ namespace dps {
 /// Raw bytes of the digest: 32, 20.
 std::string sha256(std::string_view bytes);
 std::string sha1(std::string_view bytes);
+
+/// SHA-256 of what comes piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void add(std::string_view bytes);
+  std::string finish();  ///< 32 raw bytes; once
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 std::string hex(std::string_view bytes);        ///< lower case

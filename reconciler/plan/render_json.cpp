@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/json.hpp"
 
@@ -179,8 +181,8 @@ void add_tail(const Plan& plan, Tree& out) {
   out["notices"] = problems_json<Tree>(plan.notices);
 }
 
-std::string sealed(const std::string& text) {
-  return "sha256:" + hex(sha256(text));
+std::string sealed(const std::string& sum) {
+  return "sha256:" + hex(sum);
 }
 
 /// Inside of JSON text such bytes occur in strings only: DEL, and the C1 controls, which a
@@ -204,25 +206,33 @@ std::string without_controls(const std::string& text) {
 
 }  // namespace
 
-OrderedJson to_json(const Plan& plan) {
-  OrderedJson out = OrderedJson::object();
-  out["schema"] = kPlanSchema;
-  out["digest"] = plan.digest;
-  out["created_at"] = rfc3339(plan.created_at);
-  add_head(plan, out);
-  auto services = OrderedJson::array();
-  for (const auto& service : plan.services) {
-    services.push_back(service_json<OrderedJson>(service));
-  }
-  out["services"] = std::move(services);
-  add_tail(plan, out);
-  return out;
-}
-
 std::string render_json(const Plan& plan) {
-  return without_controls(
-             to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace)) +
-         "\n";
+  // A fleet's services are many: each one's tree goes before the next is made.
+  const auto text_of = [](const OrderedJson& tree) {
+    return without_controls(tree.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+  };
+  OrderedJson head = OrderedJson::object();
+  head["schema"] = kPlanSchema;
+  head["digest"] = plan.digest;
+  head["created_at"] = rfc3339(plan.created_at);
+  add_head(plan, head);
+  auto out = text_of(head);
+  out.resize(out.size() - 2);  // the line of the closing brace
+  out += ",\n  \"services\": [";
+  const char* before = "\n    ";
+  for (const auto& service : plan.services) {
+    out += std::exchange(before, ",\n    ");
+    for (const char c : text_of(service_json<OrderedJson>(service))) {
+      out += c;
+      if (c == '\n') out += "    ";
+    }
+  }
+  out += plan.services.empty() ? "]," : "\n  ],";
+  OrderedJson tail = OrderedJson::object();
+  add_tail(plan, tail);
+  out += text_of(tail).substr(1);
+  out += '\n';
+  return out;
 }
 
 std::string digest(const Plan& plan) {
@@ -230,12 +240,12 @@ std::string digest(const Plan& plan) {
   head["schema"] = kPlanSchema;
   add_head(plan, head);
   add_tail(plan, head);
-  auto text = canonical_text(head) + "\n";
+  Sha256 sum;
+  sum.add(canonical_text(head) + "\n");
   for (const auto& service : plan.services) {
-    text += canonical_text(service_json<Json>(service));
-    text += '\n';
+    sum.add(canonical_text(service_json<Json>(service)) + "\n");
   }
-  return sealed(text);
+  return sealed(sum.finish());
 }
 
 std::string digest(const Json& record) {
@@ -248,7 +258,7 @@ std::string digest(const Json& record) {
     text += canonical_text(service);
     text += '\n';
   }
-  return sealed(text);
+  return sealed(sha256(text));
 }
 
 }  // namespace dps::plan

@@ -10,9 +10,8 @@ namespace dps::plan {
 
 inline constexpr std::string_view kPlanSchema = "dps-reconciler/plan/v1";
 
-/// Members in a fixed order, "schema" first; times RFC 3339 with Z; no secret by construction.
-OrderedJson to_json(const Plan& plan);
-/// The same as text, two spaces deep, with a final newline; control characters escaped.
+/// Members in a fixed order, "schema" first; times RFC 3339 with Z; no secret by construction. Two
+/// spaces deep, with a final newline; control characters escaped.
 std::string render_json(const Plan& plan);
 
 /// "sha256:" and 64 hex digits over everything but the digest itself and created_at: the canonical

@@ -28,6 +28,8 @@ struct Scenario {
   std::vector<Row> rows;
   /// Several writes, each of which stands for itself: what is half done is allowed between them.
   bool in_steps = false;
+  /// "For ever" would show nothing here that other scenarios do not show.
+  bool once_only = false;
 };
 std::vector<Scenario> scenarios();
 

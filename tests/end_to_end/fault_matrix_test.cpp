@@ -114,7 +114,7 @@ TEST_P(FaultMatrix, EveryKindOfRequest) {
       for (const auto& row : scenario.rows) {
         for (const auto repeated : {Repeated::Once, Repeated::ForEver}) {
           if (repeated == Repeated::ForEver &&
-              (kOnceOnly || trouble.only_once || trouble.real_time))
+              (kOnceOnly || scenario.once_only || trouble.only_once || trouble.real_time))
             continue;
           if (cell++ % workers != worker) continue;
           if (!bench) bench = std::make_unique<Bench>(scenario, trouble.real_time);

@@ -266,7 +266,7 @@ TEST(Render, NoKeyMaterialIsInAnyForm) {
 }
 
 TEST(Render, TheJsonHasTheMembersThatAreSpoken) {
-  const auto plan = to_json(rich_plan());
+  const auto plan = OrderedJson::parse(render_json(rich_plan()));
   std::vector<std::string> names;
   for (const auto& [name, value] : plan.items()) names.push_back(name);
   EXPECT_THAT(names,
