@@ -9,12 +9,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iostream>
 
 #include "reconciler/base/text.hpp"
 #include "tests/end_to_end/rotation_scene.hpp"
 #include "tests/end_to_end/safety.hpp"
+#include "tests/support/share.hpp"
 
 namespace dps::lab {
 namespace {
@@ -257,11 +257,6 @@ std::vector<Case> all_cases() {
   return out;
 }
 
-bool is_full() {
-  const char* mode = std::getenv("DPS_WALK");
-  return mode != nullptr && std::string_view(mode) == "full";
-}
-
 /// The problems and holds of a plan.
 std::set<std::string> blocks(const plan::Plan& plan) {
   std::set<std::string> out;
@@ -363,7 +358,7 @@ class RotationWalk : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(RotationWalk, ReachesTheGoalOrTheNamedBlock) {
   const auto cases = all_cases();
-  const std::size_t every = is_full() ? 1 : 5;
+  const auto every = test::every(5);
   std::map<std::string, std::unique_ptr<RotationScene>> scenes;
   std::size_t count = 0;
   for (std::size_t at = GetParam(); at < cases.size(); at += kShards) {
@@ -372,7 +367,7 @@ TEST_P(RotationWalk, ReachesTheGoalOrTheNamedBlock) {
     if (!scene) scene = std::make_unique<RotationScene>(cases[at].version);
     run(*scene, cases[at]);
     ++count;
-    if (HasFailure() && !is_full()) break;
+    if (HasFailure()) break;
   }
   std::cout << fmt::format("[ rotation ] {} of {} cases in this part\n", count, cases.size());
 }

@@ -2,26 +2,22 @@
 // of each switch alone, and rows in which every two values of two switches meet. What a switch
 // makes come out otherwise is said, counted and held to.
 //
-// By default each setting gets every few cases in turn; with DPS_WALK=full each gets all.
+// By default each setting gets every few cases in turn (tests/support/share.hpp); with
+// DPS_WALK=full each gets all.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 
 #include "tests/arm_simulator/switches.hpp"
 #include "tests/end_to_end/walk_covering.hpp"
 #include "tests/end_to_end/walk_run.hpp"
+#include "tests/support/share.hpp"
 
 namespace dps::lab {
 namespace {
-
-bool is_full() {
-  const char* mode = std::getenv("DPS_WALK");
-  return mode != nullptr && std::string_view(mode) == "full";
-}
 
 constexpr const char* kVersions[] = {kOldest, kNewest};
 
@@ -226,7 +222,7 @@ void say(const char* what, std::size_t settings, const Tally& tally) {
       "walk, {}: {} of {} cases × versions, {} settings of switches, {} runs, {} of them "
       "otherwise, {} writes\n",
       what,
-      is_full() ? "all" : "every few",
+      test::every(2) == 1 ? "all" : "every few",
       cases().size() * std::size(kVersions),
       settings,
       tally.runs,
@@ -260,7 +256,7 @@ TEST(WalkOfSwitches, EveryValueAloneChangesNothingOfTheWalk) {
       if (value == factor.values.front()) continue;
       Settings early, late;
       set(factor.name, value, early, late);
-      run_some(settings++, is_full() ? 1 : 12, early, late, {}, tally);
+      run_some(settings++, test::every(12), early, late, {}, tally);
     }
   }
   say("each switch alone", settings, tally);
@@ -277,7 +273,7 @@ TEST(WalkOfSwitches, EveryTwoValuesTogetherChangeNothingOfTheWalk) {
       const auto& value = factors()[f].values[rows[r][f]];
       if (value != factors()[f].values.front()) set(factors()[f].name, value, early, late);
     }
-    run_some(r, is_full() ? 1 : 6, early, late, {}, tally);
+    run_some(r, test::every(6), early, late, {}, tally);
   }
   say("every two switches together", rows.size(), tally);
 }
@@ -288,7 +284,7 @@ TEST(WalkOfSwitches, WhatAnAnswerMakesComeOutOtherwiseIsAsItShouldBe) {
   for (const auto& outcast : outcasts()) {
     Settings early, late;
     for (const auto& [name, value] : outcast.settings) set(name, value, early, late);
-    run_some(settings++, is_full() ? 1 : 3, early, late, outcast.judge, tally);
+    run_some(settings++, test::every(3), early, late, outcast.judge, tally);
   }
   EXPECT_GT(tally.otherwise, 0U);
   say("otherwise", settings, tally);

@@ -297,6 +297,7 @@ TEST(CertificateWorlds, EachReachesItsGoalOrANamedHoldAndKeepsACaOfUse) {
   world.live.linked_hubs.clear();
   world.live.policies = {};
   const auto first = occupants("ca"), second = occupants("ca-2");
+  std::size_t number = 0;
   for (const auto& manifest : manifests()) {
     world.desired.certificates.emplace();
     if (manifest.entry) world.desired.certificates->push_back(*manifest.entry);
@@ -305,6 +306,7 @@ TEST(CertificateWorlds, EachReachesItsGoalOrANamedHoldAndKeepsACaOfUse) {
     world.proof = manifest.proof;
     for (const auto& one : first)
       for (const auto& two : second) {
+        if (number++ % test::every(1) != 0) continue;
         auto& entries = world.live.certificates.entries.emplace();
         if (one) entries.push_back(*one);
         if (two) entries.push_back(*two);
