@@ -8,6 +8,7 @@
 #include "reconciler/base/json.hpp"
 #include "reconciler/plan/certificate_diff.hpp"
 #include "reconciler/plan/guard.hpp"
+#include "tests/support/share.hpp"
 
 namespace dps::plan {
 namespace {
