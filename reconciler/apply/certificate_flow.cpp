@@ -71,7 +71,7 @@ class Certificates final : public Rounds {
       const auto due = due_changes();
       settle_pending(due);
       if (due.empty()) return finish();
-      if (draining()) return;
+      if (draining() || is_answered_by_another()) return;
       const auto& next = due.front();
       if (saved() && has_moved(next)) return moved(next.name);
       if (contested({next})) return;

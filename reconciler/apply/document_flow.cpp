@@ -59,6 +59,7 @@ bool is_tags_only(const std::vector<Change>& changes) {
 // The write may have been made, and how it came out is not known: only a read can tell.
 bool is_lost(const Error& error, arm::Reached reached) {
   if (error.id == "Cancelled") return false;
+  if (error.id == "BadAnswer" && error.next == NextMove::ReadAgain) return true;
   return error.id == "LostAnswer" || error.id == "OperationTimeout" ||
          (reached == arm::Reached::Done && error.id != "OperationFailed");
 }
@@ -160,7 +161,7 @@ class Convergence final : public Rounds {
   void create() {
     auto create = to_create(current_, desired_, secrets());
     if (!create) return stumble(create.error());
-    if (draining()) return;
+    if (draining() || is_answered_by_another()) return;
     step("creating");
     auto reached = arm::Reached::Nothing;
     const auto live = arm::create_service(tools_.arm, version_, *create, stops_.abort, &reached);
@@ -236,7 +237,7 @@ class Convergence final : public Rounds {
       current_.etag = {};
       return;
     }
-    if (!draining()) send(*std::move(fresh), *write, changes);
+    if (!draining() && !is_answered_by_another()) send(*std::move(fresh), *write, changes);
   }
 
   // Keys are read when a PUT is likely. Where they may not be read, tags alone can still go.

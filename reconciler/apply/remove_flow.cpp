@@ -38,7 +38,7 @@ class Removal final : public Rounds {
         return end(Outcome::Blocked, give_up("MovedBeforeDelete", refusal, "make a new plan"));
       }
     }
-    if (draining()) return;
+    if (draining() || is_answered_by_another()) return;
     step("deleting");
     auto reached = arm::Reached::Nothing;
     const auto removed = arm::remove_service(

@@ -12,6 +12,7 @@ namespace dps::apply {
 namespace {
 
 constexpr int kContested = 3;
+constexpr int kForeignAnswers = 2;
 constexpr Duration kPause = std::chrono::milliseconds{500};
 
 }  // namespace
@@ -85,8 +86,18 @@ void Rounds::stumble(const Error& error) {
   if (error.id == "KeysUnreadable") return end(Outcome::Blocked, error);
   if (error.next != NextMove::ReadAgain) return end(Outcome::Failed, error);
   last_stumble_ = error;
+  if (error.id == "BadAnswer") ++foreign_answers_;
   if (error.id == "InTransition" || error.id == "OperationTimeout" || error.id == "LostAnswer")
     settle();
+}
+
+bool Rounds::is_answered_by_another() {
+  if (foreign_answers_ < kForeignAnswers) return false;
+  auto error = *last_stumble_;
+  error.next = NextMove::RetryLater;
+  error.what += fmt::format("; {} times, and nothing of it was done", foreign_answers_);
+  end(Outcome::Failed, std::move(error));
+  return true;
 }
 
 void Rounds::settle() {

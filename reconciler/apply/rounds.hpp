@@ -47,6 +47,9 @@ class Rounds {
 
   /// What came in the way of a round: waits and lets another round follow, or ends the flow.
   void stumble(const Error& error);
+  /// To be asked before a write. Ends the flow when two writes were answered by something that is
+  /// not ARM, and a look has shown each time that there is still something to do.
+  bool is_answered_by_another();
   /// Azure is at work on the service: waits, within the time that one operation may take.
   void settle();
 
@@ -71,6 +74,7 @@ class Rounds {
 
   std::map<std::string, int> written_;  // identity -> how often
   std::optional<Error> last_stumble_;
+  int foreign_answers_ = 0;
 };
 
 }  // namespace dps::apply

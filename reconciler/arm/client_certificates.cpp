@@ -31,6 +31,7 @@ Result<Json> document_of(http::Answer answer) {
   if (!response) return fail(unclear(of_certificate(response.error())));
   auto json = parse_json(response->body);
   if (!json) {
+    if (auto foreign = foreign_answer(Deed::Put, *response)) return fail(*std::move(foreign));
     return fail(
         Error{NextMove::ReadAgain,
               "BadAnswer",
@@ -120,7 +121,10 @@ Result<void> Client::delete_certificate(const ServiceId& id,
   auto removal = request(http::Method::Delete, certificate_url(settings_.cloud, id, name, version));
   removal.headers.emplace("if-match", etag.text);
   const auto response = accepted(send(std::move(removal), stop));
-  if (response) return {};
+  if (response) {
+    if (auto foreign = foreign_answer(Deed::Delete, *response)) return fail(*std::move(foreign));
+    return {};
+  }
   const auto error = of_certificate(response.error());
   if (error.id == "CertificateNotFound") return {};
   return fail(error);

@@ -41,6 +41,10 @@ Result<Operation> Client::begin(Deed deed,
   }
   auto response = accepted(std::move(answer));
   if (!response) return fail(response.error());
+  if (auto foreign = foreign_answer(deed, *response)) {
+    wipe(response->body);
+    return fail(*std::move(foreign));
+  }
   Operation operation{deed, id, std::string(version), begun(deed, *response, clock_.wall())};
   wipe(response->body);  // a PUT's answer repeats the keys in clear
   return operation;

@@ -117,6 +117,34 @@ Duration poll_delay(int number, std::optional<Duration> floor) {
   return std::max(paced, floor.value_or(Duration{0}));
 }
 
+std::optional<Error> foreign_answer(Deed deed, const http::Response& answer) {
+  if (!answer.header("azure-asyncoperation").empty()) return std::nullopt;
+  const auto text = trim(answer.body);
+  if (text.empty()) {
+    const bool says_it_all = deed != Deed::Put || answer.status == 202 ||
+                             (answer.status != 200 && !answer.header("location").empty());
+    if (says_it_all) return std::nullopt;
+  } else if (const auto body = parse_json(answer.body)) {
+    const bool resource = body->is_object() && (member(*body, "properties").is_object() ||
+                                                !text_member(*body, "id").empty());
+    if (resource || answer.status == 202 || deed != Deed::Put) return std::nullopt;
+  }
+  const auto type = answer.header("content-type");
+  return Error{
+      NextMove::ReadAgain,
+      "BadAnswer",
+      fmt::format("the write was answered {} with {}, which is no answer of ARM: a proxy may "
+                  "answer in ARM's place",
+                  answer.status,
+                  text.empty() ? std::string("nothing")
+                  : type.empty()
+                      ? fmt::format("{} bytes without a content type", answer.body.size())
+                      : fmt::format("{} bytes of {}", answer.body.size(), printable(type, 60))),
+      "check that the endpoint is Azure Resource Manager and no proxy stands before",
+      answer.status,
+      printable(answer.header("x-ms-request-id"), 100)};
+}
+
 Progress begun(Deed deed, const http::Response& answer, WallTime now) {
   const auto delay = poll_delay(1, http::retry_after(answer, now));
   if (auto url = answer.header("azure-asyncoperation"); !url.empty()) {

@@ -47,6 +47,11 @@ using Progress = std::variant<Running, Succeeded, Failed, Unclear>;
 /// longer.
 Duration poll_delay(int number, std::optional<Duration> floor);
 
+/// Whether a 2xx answer to the write can be ARM's at all: it names an address to poll, or is a 202,
+/// or carries a resource (PATCH and DELETE: any JSON), or is empty and not a PUT's. Else ReadAgain
+/// "BadAnswer", which names what came instead: the write may or may not have been done.
+std::optional<Error> foreign_answer(Deed deed, const http::Response& answer);
+
 /// What the (2xx) answer to the write says.
 Progress begun(Deed deed, const http::Response& answer, WallTime now);
 

@@ -58,8 +58,8 @@ struct WriteOutcome {
 /// operation; reads back and compares. A PUT that names policies costs one listkeys more, which
 /// tells whether their keys stayed. Errors, nothing having been written: ReadAgain
 /// "PreconditionFailed" (somebody was faster), "InTransition"; those of overlay. Perhaps written:
-/// ReadAgain "LostAnswer", "OperationTimeout". Written and failed: "OperationFailed", "HubNotFound"
-/// and what else the operation says. `reached` is told in every case, here and below.
+/// ReadAgain "LostAnswer", "BadAnswer", "OperationTimeout". Written and failed: "OperationFailed",
+/// "HubNotFound" and what else the operation says. `reached` is told in every case, here and below.
 Result<WriteOutcome> write_service(Client& client,
                                    FreshService fresh,
                                    const ServiceWrite& write,

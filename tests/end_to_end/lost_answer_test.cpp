@@ -391,5 +391,92 @@ TEST(LostWrite, ACreateWhoseAnswerWasLostIsReportedAsMade) {
   EXPECT_EQ(lab.writes().size(), 1U);
 }
 
+// ---- a proxy that answers in ARM's place ----
+
+struct Proxied {
+  std::string name;
+  std::string method;
+  SimJson answer;
+  std::function<void(Lab&)> want;  // what the pass is to write
+};
+
+std::vector<Proxied> proxied() {
+  const SimJson page = {{"kind", "status"},
+                        {"status", 200},
+                        {"headers", {{"content-type", "text/html; charset=utf-8"}}},
+                        {"body", "<html><body>Your session has ended</body></html>"}};
+  const SimJson nothing = {{"kind", "status"}, {"status", 200}, {"body", ""}};
+  const auto update = [](Lab& lab) { lab.manifest("fleet.yaml", shared_fleet(20, "prod")); };
+  const auto tags = [](Lab& lab) { lab.manifest("fleet.yaml", shared_fleet(10, "test")); };
+  const auto create = [](Lab& lab) {
+    lab.manifest("new.yaml",
+                 "{apiVersion: dps-reconciler/v1, kind: ProvisioningService, metadata: {name: new, "
+                 "resourceGroup: rg, subscription: 11111111-1111-4111-8111-111111111111}, spec: "
+                 "{location: westeurope, sku: {name: S1, capacity: 1}}}");
+  };
+  const auto remove = [](Lab& lab) {
+    const auto scope = lab.service("fleet").at("properties").at("idScope").get<std::string>();
+    lab.manifest("fleet.yaml",
+                 std::string(kHead) + "lifecycle: {state: absent, idScope: " + scope + "}\n");
+  };
+  return {{"pageToUpdate", "PUT", page, update},
+          {"nothingToUpdate", "PUT", nothing, update},
+          {"pageToTags", "PATCH", page, tags},
+          {"pageToCreate", "PUT", page, create},
+          {"nothingToCreate", "PUT", nothing, create},
+          {"pageToDelete", "DELETE", page, remove}};
+}
+
+class Proxy : public testing::TestWithParam<Proxied> {
+ protected:
+  Proxy() {
+    lab.manifest("fleet.yaml", shared_fleet(10, "prod"));
+    lab.apply();
+    GetParam().want(lab);
+    lab.forget_requests();
+  }
+  void strike(SimJson action, unsigned times) {
+    const auto problem = lab.simulator().faults().set(
+        {{{"match",
+           {{"method", GetParam().method}, {"path", "/subscriptions/**"}, {"times", times}}},
+          {"do", std::move(action)}}});
+    ASSERT_FALSE(problem.has_value()) << *problem;
+  }
+  Lab lab;
+};
+
+TEST_P(Proxy, ThatStaysEndsThePassInSecondsWithItsName) {
+  const auto before = lab.state();
+  strike(GetParam().answer, 0);
+  const auto began = lab.simulator().world().now();
+  const auto report = lab.apply();
+  EXPECT_LT(lab.simulator().world().now() - began, std::chrono::seconds{20});
+  ASSERT_EQ(report.count(Outcome::Failed), 1U) << told(report);
+  EXPECT_THAT(told(report), HasSubstr("BadAnswer"));
+  EXPECT_THAT(told(report), HasSubstr("a proxy may answer in ARM's place"));
+  EXPECT_THAT(told(report),
+              HasSubstr(GetParam().answer.at("body") == "" ? "nothing" : "text/html"));
+  EXPECT_THAT(told(report), Not(HasSubstr("session has ended")));
+  EXPECT_EQ(lab.writes().size(), 2U) << told(report);
+  EXPECT_EQ(lab.state().at("provisioning_services"), before.at("provisioning_services"));
+  no_faults(lab);
+  EXPECT_EQ(converge(lab), 1);
+}
+
+TEST_P(Proxy, ThatHidesOneAnswerChangesNothingOfWhatIsMade) {
+  auto hidden = GetParam().answer;
+  hidden["when"] = "after";
+  strike(hidden, 1);
+  const auto report = lab.apply();
+  EXPECT_FALSE(report.failed()) << told(report);
+  EXPECT_EQ(lab.writes().size(), 1U) << told(report);
+  lab.simulator().world().advance(std::chrono::minutes{1});
+  lab.expect_nothing_to_do();
+}
+
+INSTANTIATE_TEST_SUITE_P(Answers, Proxy, testing::ValuesIn(proxied()), [](const auto& one) {
+  return one.param.name;
+});
+
 }  // namespace
 }  // namespace dps::lab

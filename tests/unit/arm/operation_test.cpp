@@ -49,6 +49,53 @@ TEST(Begun, EndsAtOnceForASynchronousPatchOrDelete) {
   EXPECT_EQ(shape(begun(Deed::Delete, {202, {}, "null"}, kNow)), "running");
 }
 
+TEST(ForeignAnswer, IsWhatNeitherCarriesAResourceNorSaysWhereToAsk) {
+  const std::string page = "<html>Welcome</html>";
+  const http::Headers html = {{"Content-Type", "text/html"}};
+  const http::Headers async = {{"Azure-AsyncOperation", kUrl}};
+  const auto resource = test::document().dump();
+  struct Case {
+    std::string name;
+    Deed deed;
+    http::Response answer;
+    bool foreign;
+  };
+  const std::vector<Case> cases = {
+      {"page to a put", Deed::Put, {200, html, page}, true},
+      {"page to a patch", Deed::Patch, {200, html, page}, true},
+      {"page to a delete", Deed::Delete, {200, html, page}, true},
+      {"page with 202", Deed::Put, {202, html, page}, true},
+      {"nothing to a put", Deed::Put, {200, {}, ""}, true},
+      {"blanks to a put", Deed::Put, {201, {}, " \r\n"}, true},
+      {"no content to a put", Deed::Put, {204, {}, ""}, true},
+      {"word to a put", Deed::Put, {200, {}, R"({"status":"ok"})"}, true},
+      {"error to a put", Deed::Put, {200, {}, R"({"error":{"code":"X"}})"}, true},
+      {"null to a put", Deed::Put, {200, {}, "null"}, true},
+      {"list to a put", Deed::Put, {200, {}, "[]"}, true},
+      {"half a resource", Deed::Put, {200, {}, resource.substr(0, 100)}, true},
+      {"resource", Deed::Put, {201, {}, resource}, false},
+      {"resource called a page", Deed::Put, {200, html, resource}, false},
+      {"async and nothing else", Deed::Put, {201, async, ""}, false},
+      {"async and a page", Deed::Put, {201, async, page}, false},
+      {"accepted", Deed::Put, {202, {}, ""}, false},
+      {"location", Deed::Put, {201, {{"Location", "https://h/l"}}, ""}, false},
+      {"nothing to a patch", Deed::Patch, {200, {}, ""}, false},
+      {"nothing to a delete", Deed::Delete, {200, {}, ""}, false},
+      {"no content to a delete", Deed::Delete, {204, {}, ""}, false},
+      {"recorded delete", Deed::Delete, {202, {}, "null"}, false},
+  };
+  for (const auto& tested : cases) {
+    const auto found = foreign_answer(tested.deed, tested.answer);
+    ASSERT_EQ(found.has_value(), tested.foreign) << tested.name;
+    if (!found) continue;
+    EXPECT_EQ(found->id, "BadAnswer") << tested.name;
+    EXPECT_EQ(found->next, NextMove::ReadAgain) << tested.name;
+    EXPECT_EQ(found->what.find("Welcome"), std::string::npos) << tested.name;
+  }
+  EXPECT_NE(foreign_answer(Deed::Put, cases.front().answer)->what.find("20 bytes of text/html"),
+            std::string::npos);
+}
+
 TEST(PollDelay, GrowsToTenSecondsWithTheServersFloor) {
   EXPECT_EQ(poll_delay(1, {}), seconds{1});
   EXPECT_EQ(poll_delay(3, {}), seconds{3});
