@@ -122,7 +122,6 @@ class Stage {
     }
     approval_.clear();
     if (rotation_.approve) approval_ = lab.plan().approve_digest;
-    lab.forget_requests();
   }
 
   std::unique_ptr<Process> start() {
@@ -191,36 +190,31 @@ std::uint64_t history_now(Lab& lab) {
   return history.empty() ? 0 : history.back().at("seq").get<std::uint64_t>();
 }
 
-std::string at_request(const std::vector<std::string>& asked) {
-  return asked.empty() ? "the token request" : asked.back();
-}
-
-/// One life, killed at a request, and the next one. False: it made fewer requests than that.
-bool killed_and_started_again(Stage& stage,
-                              const Rotation& rotation,
-                              std::size_t nth,
-                              const char* when) {
-  SCOPED_TRACE(
-      fmt::format("{}: killed at request {}, {} it took effect", rotation.name, nth, when));
+/// One life, killed at a request; or to its end, if it makes fewer requests than that.
+Reached live_until(Stage& stage, std::size_t nth, const char* when) {
   auto& lab = stage.scene.lab;
-  stage.begin();
-  const auto from = history_now(lab);
   const auto problem = lab.simulator().faults().set(
       {{{"match", {{"path", "/**"}, {"nth", nth}}}, {"do", {{"kind", "hang"}, {"when", when}}}}});
   EXPECT_FALSE(problem.has_value()) << *problem;
-  auto first = stage.start();
-  const auto reached = wait_for_the_request(lab, *first);
+  lab.forget_requests();
+  auto process = stage.start();
+  const auto reached = wait_for_the_request(lab, *process);
   EXPECT_NE(reached, Reached::Nowhere) << "neither that request nor an end within 30 s";
-  if (reached != Reached::End) first->signal(SIGKILL);
-  const auto ended = first->wait();
+  if (reached != Reached::End) process->signal(SIGKILL);
+  const auto ended = process->wait();
   EXPECT_EQ(ended.exit_code, reached == Reached::End ? 0 : 137) << ended.out << ended.err;
   no_faults(lab);
-  const auto last = at_request(arm_requests(lab));
+  return reached;
+}
 
-  const auto second = stage.start()->wait();
-  const auto told = "after " + last + "\n" + second.out + second.err;
-  EXPECT_EQ(second.exit_code, 0) << told;
-  if (testing::Test::HasFailure()) return false;
+/// The next life is left alone, and all is as it should be, and was.
+void completes(Stage& stage, const Rotation& rotation, std::uint64_t from) {
+  auto& lab = stage.scene.lab;
+  const auto asked = arm_requests(lab);
+  const auto life = stage.start()->wait();
+  const auto told =
+      "after " + (asked.empty() ? "the token" : asked.back()) + "\n" + life.out + life.err;
+  ASSERT_EQ(life.exit_code, 0) << told;
   EXPECT_EQ(events(lab, from, "uploaded"), rotation.uploads) << told;
   EXPECT_EQ(events(lab, from, "deleted"), rotation.removals) << told;
   auto standing = stage.scene.standing();
@@ -237,7 +231,6 @@ bool killed_and_started_again(Stage& stage,
   }
   lab.expect_nothing_to_do();
   EXPECT_THAT(stage.left_over(), IsEmpty());
-  return reached == Reached::Request;
 }
 
 class RotationKilled : public testing::TestWithParam<Rotation> {};
@@ -248,10 +241,15 @@ TEST_P(RotationKilled, AtAnyRequestIsCompletedByTheNextRun) {
   const auto work = [&](std::size_t worker) {
     Stage stage(rotation);
     for (const auto* when : {"before", "after"}) {
-      auto nth = 1 + worker * kStride;
-      while (!HasFailure() && killed_and_started_again(stage, rotation, nth, when)) {
-        ++kills;
-        nth += rotation.workers * kStride;
+      auto reached = Reached::Request;
+      for (auto nth = 1 + worker * kStride; reached == Reached::Request && !HasFailure();
+           nth += rotation.workers * kStride) {
+        SCOPED_TRACE(fmt::format("killed at request {}, {} it took effect", nth, when));
+        stage.begin();
+        const auto from = history_now(stage.scene.lab);
+        reached = live_until(stage, nth, when);
+        kills += reached == Reached::Request ? 1U : 0U;
+        completes(stage, rotation, from);
       }
     }
   };
@@ -264,6 +262,29 @@ TEST_P(RotationKilled, AtAnyRequestIsCompletedByTheNextRun) {
   EXPECT_GE(kills * kStride, 12U);
   std::cout << fmt::format(
       "[ counts   ] {}: killed {} times, each time completed\n", rotation.name, kills.load());
+}
+
+// What is killed may have been completing what was killed.
+TEST(RotationKilledTwice, AtAnyTwoRequestsIsCompletedByTheNextRun) {
+  const auto rotation = rotations().front();
+  Stage stage(rotation);
+  std::size_t pairs = 0;
+  auto first = Reached::Request;
+  for (std::size_t nth = 1; first == Reached::Request && !HasFailure(); nth += kStride) {
+    auto second = Reached::Request;
+    for (std::size_t next = 1; second == Reached::Request && !HasFailure(); next += kStride) {
+      SCOPED_TRACE(fmt::format("killed after request {}, and after request {}", nth, next));
+      stage.begin();
+      const auto from = history_now(stage.scene.lab);
+      first = live_until(stage, nth, "after");
+      if (first != Reached::Request) break;
+      second = live_until(stage, next, "after");
+      pairs += second == Reached::Request ? 1U : 0U;
+      completes(stage, rotation, from);
+    }
+  }
+  EXPECT_GE(pairs * kStride * kStride, 36U);
+  std::cout << fmt::format("[ counts   ] {} pairs of kills, each completed\n", pairs);
 }
 
 INSTANTIATE_TEST_SUITE_P(Rotations,
