@@ -13,6 +13,7 @@
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/bookkeeping.hpp"
 #include "reconciler/plan/guard.hpp"
+#include "reconciler/plan/policy_diff.hpp"
 
 namespace dps::apply {
 namespace {
@@ -206,7 +207,10 @@ class Convergence final : public Rounds {
     remember(live);
 
     auto changes = due_changes(current_);
-    if (live.etag != current_.etag || !first_round()) {
+    // What the plan did not see and we do belongs to what is written: else its revision would stay
+    // that of an earlier write, and what drifts later would be called a change of the manifests.
+    const bool sees_more = !saved() && fresh->policies && !plan::sees_policies(current_);
+    if (live.etag != current_.etag || !first_round() || sees_more) {
       if (saved() && live.etag != plan_.etag && pending_.empty() && !made_) {
         return out_of_date("the service was written since the plan was made");
       }
@@ -242,7 +246,8 @@ class Convergence final : public Rounds {
 
   // Keys are read when a PUT is likely. Where they may not be read, tags alone can still go.
   Result<arm::FreshService> read() {
-    const bool without = keys_denied_ || (tags_plan_ && first_round() && !with_keys_);
+    const bool blind = !saved() && !plan::sees_policies(plan_);
+    const bool without = keys_denied_ || (tags_plan_ && first_round() && !with_keys_ && !blind);
     const auto need = without ? arm::Keys::NotNeeded : arm::Keys::Needed;
     const std::optional<Etag> known =
         current_.etag.text.empty() ? std::nullopt : std::optional(current_.etag);

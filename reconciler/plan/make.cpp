@@ -127,11 +127,9 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
   if (plan.has_work() && plan.service_class != ServiceClass::Delete) {
     const bool released = plan.changes.front().action == Action::Release;
     plan.bookkeeping = released ? Bookkeeping() : bookkeeping_after(subject, plan.changes);
-    // What was not seen may not be written: the revision would call it drift later.
-    const bool blind = std::any_of(plan.unseen.begin(), plan.unseen.end(), [](const auto& path) {
-      return path != kCertificateList;
-    });
-    if (blind) plan.bookkeeping->revision = plan.live_bookkeeping.revision;
+    // What was not seen may not be written: the revision would call it drift later. Of keys the
+    // revision tells nothing, so that a key which was not compared does not count.
+    if (!sees_policies(plan)) plan.bookkeeping->revision = plan.live_bookkeeping.revision;
     settle_holds(plan);
   }
   if (!plan.changes.empty()) assign_calls(plan, &subject.desired);

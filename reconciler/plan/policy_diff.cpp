@@ -177,4 +177,8 @@ void compare_policies(const Subject& subject, Findings& out) {
   }
 }
 
+bool sees_policies(const ServicePlan& plan) {
+  return std::find(plan.unseen.begin(), plan.unseen.end(), kList) == plan.unseen.end();
+}
+
 }  // namespace dps::plan

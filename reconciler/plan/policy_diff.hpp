@@ -13,4 +13,7 @@ inline constexpr std::string_view kBuiltInPolicy = "provisioningserviceowner";
 /// of reading a key.
 void compare_policies(const Subject& subject, Findings& out);
 
+/// False: `unseen` says that the policies were not compared.
+bool sees_policies(const ServicePlan& plan);
+
 }  // namespace dps::plan
