@@ -144,6 +144,40 @@ class Child {
   std::optional<int> status_;
 };
 
+bool is_of_a_key(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '/' || c == '=' || c == '_';
+}
+
+// What may be a key or a token, in base64 or hex: 32 characters on end, letters and digits among
+// them. Paths look alike, and mostly do without capitals.
+bool is_like_a_key(std::string_view run) {
+  if (run.size() < 32) return false;
+  bool capitals = false, small = false, digits = false;
+  for (const char c : run) {
+    capitals = capitals || (c >= 'A' && c <= 'Z');
+    small = small || (c >= 'a' && c <= 'z');
+    digits = digits || (c >= '0' && c <= '9');
+  }
+  return run.front() == '/' ? capitals && small && digits : digits && (capitals || small);
+}
+
+std::string without_keys(std::string_view line) {
+  std::string out;
+  for (std::size_t at = 0; at < line.size();) {
+    auto end = at;
+    while (end < line.size() && is_of_a_key(line[end])) ++end;
+    if (end == at) {
+      out += line[at++];
+      continue;
+    }
+    const auto run = line.substr(at, end - at);
+    out += is_like_a_key(run) ? std::string_view("[secret]") : run;
+    at = end;
+  }
+  return out;
+}
+
 // Moves bytes both ways until stdout closes or the child ends.
 class Conversation {
  public:
@@ -173,7 +207,7 @@ class Conversation {
   /// ": " and the first line that says something; empty when there is none.
   std::string complaint() const {
     for (const auto& line : split(complaint_, '\n')) {
-      if (!trim(line).empty()) return ": " + printable(trim(line), 300);
+      if (!trim(line).empty()) return ": " + printable(without_keys(trim(line)), 300);
     }
     return {};
   }

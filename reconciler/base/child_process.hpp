@@ -34,7 +34,8 @@ const std::vector<std::string>& credential_variables();
 
 /// Runs it in a process group of its own, with a clean signal mask and default handlers; what it
 /// says on stderr is thrown away, as it may hold secrets, unless `most_complaint` asks for it: then
-/// "ProgramFailed" ends in ": " and its first line that is not empty, made printable. Returns its
+/// "ProgramFailed" ends in ": " and its first line that is not empty, made printable, with
+/// [secret] for all that looks like a key (32 letters and digits on end). Returns its
 /// stdout when it exits with 0. At the end of the time, at too much output or on `stop` the whole
 /// group is killed. Blocks; from any thread. Errors: "ProgramNotFound" (GiveUp), "ProgramFailed"
 /// (WaitForOthers; it exited otherwise), "ProgramTooSlow" (RetryLater), "ProgramTooTalkative"

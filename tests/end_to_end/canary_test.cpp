@@ -17,6 +17,7 @@
 #include "reconciler/base/text.hpp"
 #include "reconciler/http/curl_exchange.hpp"
 #include "tests/arm_simulator/x509.hpp"
+#include "tests/support/client_identity.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps::lab {
@@ -37,6 +38,27 @@ std::string key_of(const std::string& word) {
   auto text = word;
   while (text.size() < 32) text += "/" + word;
   return base64(text.substr(0, 32));
+}
+
+/// The same key, sealed with a passphrase.
+std::string sealed(const std::string& pem, const std::string& passphrase) {
+  BIO* in = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(in, nullptr, nullptr, nullptr);
+  BIO* out = BIO_new(BIO_s_mem());
+  PEM_write_bio_PKCS8PrivateKey(out,
+                                key,
+                                EVP_aes_256_cbc(),
+                                passphrase.data(),
+                                static_cast<int>(passphrase.size()),
+                                nullptr,
+                                nullptr);
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(out, &data);
+  std::string text(data, static_cast<std::size_t>(length));
+  EVP_PKEY_free(key);
+  BIO_free(in);
+  BIO_free(out);
+  return text;
 }
 
 class Canaries : public testing::Test {
@@ -109,6 +131,17 @@ class Canaries : public testing::Test {
     wish.not_after = sim::TimePoint(std::chrono::seconds(2'600'000'000));
     write("manifests/ca.pem", sim::issue(wish, key, key));
     write("secrets/ca.key", key.pem());
+    canaries_.push_back({"passphrase of the CA key", "canary-ca-passphrase/word+2"});
+    write("secrets/ca.sealed", sealed(key.pem(), canary("passphrase of the CA key")));
+    write("secrets/ca.passphrase", canary("passphrase of the CA key") + "\n");
+    const test::ClientIdentity pfx("canary");
+    canaries_.push_back({"key of the PFX", pfx.key_pem()});
+    write("secrets/client.pfx", pfx.pfx(canary("certificate password")));
+    const auto body = split(key.pem(), '\n').at(1);
+    script("bin/sign-loudly", "echo 'cannot sign with " + body + "' >&2\nexit 3\n");
+    script("bin/sign-more-loudly", "cat " + path("secrets/ca.key") + " >&2\nexit 3\n");
+    script("bin/sign-line-by-line",
+           "tail -n +2 " + path("secrets/ca.key") + " >&2\necho '" + body + "'\nexit 3\n");
     const sim::KeyPair client_key;
     canaries_.push_back({"client certificate key", client_key.pem()});
     write("secrets/client.pem", sim::issue(wish, client_key, client_key) + client_key.pem());
@@ -381,6 +414,35 @@ TEST_F(Canaries, NoneEscapesFromProgramsThatFail) {
   EXPECT_EQ(run({"apply"}).exit_code, 1);
 }
 
+TEST_F(Canaries, NoneEscapesFromAKeyWithAPassphraseNorFromASignerThatPrintsIt) {
+  struct Case {
+    std::string name;
+    std::string proof;
+    int exit_code;
+  };
+  const auto key = "key: {file: " + path("secrets/ca.sealed") + ", passphrase: {file: ";
+  for (const Case& one :
+       std::vector<Case>{{"wrong passphrase", key + path("secrets/policy") + "}}", 1},
+                         {"loud", "exec: [" + path("bin/sign-loudly") + "]", 1},
+                         {"louder", "exec: [" + path("bin/sign-more-loudly") + "]", 1},
+                         {"line by line", "exec: [" + path("bin/sign-line-by-line") + "]", 1},
+                         {"right", key + path("secrets/ca.passphrase") + "}}", 0}}) {
+    SCOPED_TRACE(one.name);
+    write("manifests/fleet.yaml",
+          service("fleet",
+                  "  certificates:\n    - name: canary-ca\n      certificate: {file: ca.pem}\n"
+                  "      verification: {proofOfPossession: {" +
+                      one.proof + "}}\n"));
+    for (const char* form : {"text", "json"}) {
+      const auto ended = run({"apply", "--output", form});
+      EXPECT_EQ(ended.exit_code, one.exit_code) << ended.out << ended.err;
+      if (one.name == "loud") {
+        EXPECT_THAT(ended.out, HasSubstr("cannot sign with [secret]"));
+      }
+    }
+  }
+}
+
 TEST_F(Canaries, NoneEscapesFromSecretsThatAreOfTheWrongForm) {
   write("secrets/hub-2", "HostName=hub-2.azure-devices.net;" + canary("key of a file"));
   write("secrets/policy", canary("policy key of a file") + "!not base64");
@@ -412,6 +474,14 @@ TEST_F(Canaries, NoneEscapesFromAnyWayOfSigningIn) {
             {"--auth", "client-certificate"},
             with({{"AZURE_CLIENT_CERTIFICATE_PATH", path("secrets/client.pem")},
                   {"AZURE_CLIENT_CERTIFICATE_PASSWORD", canary("certificate password")}})},
+           {"client certificate as PFX",
+            {"--auth", "client-certificate"},
+            with({{"AZURE_CLIENT_CERTIFICATE_PATH", path("secrets/client.pfx")},
+                  {"AZURE_CLIENT_CERTIFICATE_PASSWORD", canary("certificate password")}})},
+           {"PFX with a wrong password",
+            {"--auth", "client-certificate"},
+            with({{"AZURE_CLIENT_CERTIFICATE_PATH", path("secrets/client.pfx")},
+                  {"AZURE_CLIENT_CERTIFICATE_PASSWORD", canary("passphrase of the CA key")}})},
            {"managed identity",
             {"--auth", "managed-identity"},
             with({{"IDENTITY_ENDPOINT", greeting_.at("arm").get<std::string>() + "/msi/token"},

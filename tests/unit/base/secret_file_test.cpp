@@ -69,6 +69,32 @@ TEST_F(SecretFile, AProgramsComplaintIsShownOnlyWhenItIsAskedFor) {
   EXPECT_LT(what.size(), 400U);
 }
 
+TEST_F(SecretFile, AProgramsComplaintShowsPathsAndNoKeys) {
+  const std::string key = "MHcCAQEEIJ2ZkX4a+3Qq/7v0yQm1wC8dT9eR5uB6nK0sLpXvYhZqoAoGCCqGSM49";
+  const std::string hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+  for (const auto& [said, shown] : std::vector<std::pair<std::string, std::string>>{
+           {"key=" + key, "key="}, {key, ": [secret]"}, {"pin " + hex + ".", "pin [secret]."}}) {
+    Program program;
+    program.argv = {"/bin/sh", "-c", "echo '" + said + "' >&2; exit 3"};
+    program.most_complaint = 4096;
+    const auto what = run_program(program, {}).error().what;
+    EXPECT_EQ(what.find(said.substr(4, 32)), std::string::npos) << what;
+    if (said.front() != 'k') {
+      EXPECT_NE(what.find(shown), std::string::npos) << what;
+    }
+  }
+  for (const std::string said : {"no /usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so there",
+                                 "cannot read /run/secrets/factory/line-7/authority/private.key",
+                                 "request 11111111-2222-4333-8444-555555555555 was refused",
+                                 "thisprogramhasaverylongnamewithoutanydigit: not found"}) {
+    Program program;
+    program.argv = {"/bin/sh", "-c", "echo '" + said + "' >&2; exit 3"};
+    program.most_complaint = 4096;
+    const auto what = run_program(program, {}).error().what;
+    EXPECT_NE(what.find(said), std::string::npos) << what;
+  }
+}
+
 TEST_F(SecretFile, AProgramIsFoundInAbsoluteFoldersOnly) {
   const auto path = write("tool", "#!/bin/sh\n");
   EXPECT_EQ(program_in_path(folder_.string(), "tool"), "");  // not executable
