@@ -413,6 +413,50 @@ TEST_F(Credentials, TwoTenantsInOneRun) {
   EXPECT_EQ(run({"plan", "--config", config}, {}).exit_code, 0);
 }
 
+TEST_F(Credentials, AHubsKeyInAnotherTenantIsReadWithThatTenantsCredential) {
+  const auto hub = std::string("/subscriptions/") + kTheirs +
+                   "/resourceGroups/rg/providers/Microsoft.Devices/" + "IotHubs/hub-theirs";
+  plant({{"iot_hubs", {{{"id", hub}, {"location", "westeurope"}}}}});
+  write("manifests/fleet.yaml",
+        std::string("apiVersion: dps-reconciler/v1\nkind: ProvisioningService\nmetadata: {name: "
+                    "fleet, resourceGroup: rg, subscription: ") +
+            kMine +
+            "}\nspec:\n  location: westeurope\n  sku: {name: S1, capacity: 1}\n  linkedHubs:\n"
+            "    - hostName: hub-theirs.azure-devices.net\n      location: westeurope\n"
+            "      credential: {hub: {subscription: " +
+            kTheirs + ", resourceGroup: rg, policy: iothubowner, key: primary}}\n");
+  const auto config =
+      write("config.yaml",
+            std::string("credentials:\n  - subscriptions: [") + kTheirs +
+                "]\n    auth: client-secret\n    tenantId: " + kOtherTenant +
+                "\n    clientId: " + kOtherClient + "\n    clientSecret: {file: other.secret}\n");
+  write("other.secret", std::string(kOtherSecret) + "\n");
+
+  // The default identity alone is of the wrong tenant for it, and nothing is made.
+  const auto one = run({"apply"}, by_secret());
+  EXPECT_EQ(one.exit_code, 1) << one.out << one.err;
+  EXPECT_THAT(one.out + one.err, HasSubstr("another tenant"));
+  EXPECT_TRUE(simulator_.world().state().at("provisioning_services").empty());
+
+  const auto applied = run({"apply", "--config", config, "--log-level", "trace"}, by_secret());
+  EXPECT_EQ(applied.exit_code, 0) << applied.out << applied.err;
+  const auto services = simulator_.world().state().at("provisioning_services");
+  ASSERT_EQ(services.size(), 1U);
+  const auto linked =
+      services[0].at("properties").at("iotHubs")[0].at("connectionString").get<std::string>();
+  EXPECT_THAT(linked, HasSubstr("HostName=hub-theirs.azure-devices.net"));
+  const auto key = linked.substr(linked.find("SharedAccessKey=") + 16);
+  EXPECT_THAT(applied.out + applied.err, Not(HasSubstr(key)));
+  EXPECT_THAT(applied.out + applied.err, Not(HasSubstr(kOtherSecret)));
+  // Only the hub is asked with the other credential, and only the service with the first.
+  for (const auto& request : simulator_.world().requests()) {
+    if (request.at("status") != 401) continue;
+    EXPECT_THAT(request.at("path").get<std::string>(), HasSubstr(kTheirs));
+  }
+  const auto planned = run({"plan", "--detailed-exitcode", "--config", config}, by_secret());
+  EXPECT_EQ(planned.exit_code, 0) << planned.out << planned.err;
+}
+
 TEST_F(Credentials, AnIdentityWithoutARoleIsToldSo) {
   manifest("theirs", kTheirs);
   plant({{"subscriptions", {kMine, kTheirs}}});
