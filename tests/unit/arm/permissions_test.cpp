@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace dps::arm {
 namespace {
 
@@ -46,6 +48,30 @@ TEST(Permissions, AreReadFromTheAnswerAndOddOnesRefused) {
     ASSERT_FALSE(refused.has_value()) << body;
     EXPECT_EQ(refused.error().id, "BadAnswer");
   }
+}
+
+// As Operations_List and the permissions reference of Azure spell them: people copy them from here
+// into roles.
+TEST(Needs, AreSpelledAsAzureSpellsThem) {
+  const std::set<std::string> published = {
+      "Microsoft.Resources/subscriptions/resourceGroups/read",
+      "Microsoft.Devices/checkProvisioningServiceNameAvailability/Action",
+      "Microsoft.Devices/iotHubs/iotHubKeys/listkeys/Action",
+      "Microsoft.Devices/provisioningServices/Read",
+      "Microsoft.Devices/provisioningServices/Write",
+      "Microsoft.Devices/provisioningServices/Delete",
+      "Microsoft.Devices/provisioningServices/listkeys/Action",
+      "Microsoft.Devices/provisioningServices/certificates/Read",
+      "Microsoft.Devices/provisioningServices/certificates/Write",
+      "Microsoft.Devices/provisioningServices/certificates/Delete",
+      "Microsoft.Devices/provisioningServices/certificates/generateVerificationCode/Action",
+      "Microsoft.Devices/provisioningServices/certificates/verify/Action"};
+  std::set<std::string> needed;
+  for (const auto& need : needs()) {
+    EXPECT_TRUE(published.contains(need.action)) << need.action;
+    EXPECT_TRUE(needed.insert(need.action).second) << need.action;
+  }
+  EXPECT_EQ(needed, published);
 }
 
 }  // namespace
