@@ -184,12 +184,14 @@ class Comparing {
   }
 
   void create(const Entry& entry, const std::string& slot, std::string other_slot) {
+    const bool follows = entry.strategy == RotationStrategy::Overlap && !found_of(entry).empty();
     add(Action::Create,
         slot,
         "",
         nullptr,
         shown(entry),
-        impact::certificate_added(entry.verification),
+        follows ? impact::certificate_followed(entry.verification, slot)
+                : impact::certificate_added(entry.verification),
         {entry.name, entry.thumbprint, {}, Goes::Not, std::move(other_slot)});
   }
 

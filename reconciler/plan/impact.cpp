@@ -142,6 +142,13 @@ std::string certificate_added(Verification verification) {
   return verified ? "a new CA; no device uses it until an enrollment group names it"
                   : "a new CA; no device can use it until it is verified, which is left to others";
 }
+std::string certificate_followed(Verification verification, std::string_view slot) {
+  const bool verified =
+      verification == Verification::ProofOfPossession || verification == Verification::Trusted;
+  return fmt::format("a successor beside the CA that stands: groups that name {} too take both{}",
+                     printable(slot, 64),
+                     verified ? "" : ", once it is verified, which is left to others");
+}
 std::string certificate_replaced(bool verified_before, Verification verification) {
   std::string out =
       "enrollment groups that name this CA trust the new one instead; leaves of the old one fail";

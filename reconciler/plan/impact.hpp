@@ -39,6 +39,7 @@ std::string rights_changed(const Rights& before, const Rights& after);
 std::string policy_key_changed(std::string_view which);
 
 std::string certificate_added(Verification verification);
+std::string certificate_followed(Verification verification, std::string_view slot);
 std::string certificate_replaced(bool verified_before, Verification verification);
 std::string certificate_slot_reused(std::string_view slot, bool was_of_use);
 std::string certificate_waits(std::string_view slot, std::string_view until);
