@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reconciler/base/json.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/model/bookkeeping.hpp"
@@ -109,10 +111,13 @@ std::string show_text(const Shown& shown) {
     line("policies", "could not be read: " + shown.policies_problem);
   }
   if (shown.certificates) {
+    std::size_t longest = 0;
+    for (const auto& one : *shown.certificates) longest = std::max(longest, one.name.size());
     for (const auto& one : *shown.certificates) {
       line("certificate",
-           fmt::format("{}  {}  {}  until {}",
+           fmt::format("{:<{}}  {}  {}  until {}",
                        one.name,
+                       std::min<std::size_t>(longest, 64),
                        one.thumbprint,
                        one.verified ? "verified" : "NOT verified",
                        one.expiry ? rfc3339(*one.expiry) : "?"));
