@@ -113,7 +113,8 @@ Error refused_token(const http::Response& answer, const std::string& host, WallT
   if (number == 700024) error.what += clock_difference(answer, now);
   error.remedy = meaning.remedy;
   if (error.remedy.empty() && passing) {
-    error.remedy = "nothing: the next run tries again; if it stays, see the authority's status page";
+    error.remedy =
+        "nothing: the next run tries again; if it stays, see the authority's status page";
   }
   if (error.remedy.empty() && !passing) {
     error.remedy =
