@@ -16,20 +16,15 @@
 #include <optional>
 
 #include "reconciler/base/x509.hpp"
+#include "reconciler/base/x509_openssl.hpp"
 
 namespace dps {
 namespace {
 
-template <auto release>
-struct Release {
-  template <class T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-using X509Pointer = std::unique_ptr<X509, Release<X509_free>>;
-using BioPointer = std::unique_ptr<BIO, Release<BIO_free>>;
-using KeyPointer = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
+using openssl::BioPointer;
+using openssl::KeyPointer;
+using openssl::Release;
+using openssl::X509Pointer;
 using Pkcs12Pointer = std::unique_ptr<PKCS12, Release<PKCS12_free>>;
 using DigestPointer = std::unique_ptr<EVP_MD_CTX, Release<EVP_MD_CTX_free>>;
 using ContextPointer = std::unique_ptr<OSSL_LIB_CTX, Release<OSSL_LIB_CTX_free>>;

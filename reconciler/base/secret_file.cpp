@@ -8,24 +8,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "reconciler/base/descriptor.hpp"
 #include "reconciler/base/text.hpp"
 
 namespace dps {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 Failure missing(const std::string& path, const std::string& what) {
   return fail({NextMove::WaitForOthers,

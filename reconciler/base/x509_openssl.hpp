@@ -1,4 +1,4 @@
-// x509_openssl: owners of OpenSSL's things. For x509, private_key and proof_leaf alone.
+// x509_openssl: owners of OpenSSL's things. For the files of base/ that use it.
 #pragma once
 
 #include <openssl/bio.h>

@@ -12,6 +12,7 @@
 #include <set>
 #include <system_error>
 
+#include "reconciler/base/descriptor.hpp"
 #include "reconciler/base/text.hpp"
 
 namespace dps::manifest {
@@ -34,20 +35,6 @@ Failure too_large(const std::string& path, std::size_t limit) {
                       fmt::format("{} has more than {} KiB", printable(path), limit / 1024),
                       "several smaller files"));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 // Folders by device and inode: a link to a folder that is being walked, or was, is not walked
 // again.
@@ -92,9 +79,9 @@ Result<std::vector<std::string>> DiskFiles::list(const std::string& root) {
 Result<std::string> DiskFiles::read(const std::string& path, std::size_t limit) {
   // Without O_NONBLOCK the opening of a pipe would wait for a writer.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (file.get() < 0) return system_fault(path, errno);
+  if (file.number() < 0) return system_fault(path, errno);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return system_fault(path, errno);
+  if (::fstat(file.number(), &status) != 0) return system_fault(path, errno);
   if (!S_ISREG(status.st_mode)) {
     return fail(give_up("NotAFile",
                         fmt::format("{} is not a regular file", printable(path)),
@@ -107,7 +94,7 @@ Result<std::string> DiskFiles::read(const std::string& path, std::size_t limit) 
   std::size_t length = 0;
   for (;;) {
     if (length == content.size()) content.resize(std::min(content.size() * 2, limit + 1));
-    const auto count = ::read(file.get(), content.data() + length, content.size() - length);
+    const auto count = ::read(file.number(), content.data() + length, content.size() - length);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return system_fault(path, errno);
     if (count == 0) break;
