@@ -18,6 +18,7 @@
 #include "reconciler/http/curl_exchange.hpp"
 #include "tests/arm_simulator/x509.hpp"
 #include "tests/support/client_identity.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps::lab {
@@ -64,8 +65,7 @@ std::string sealed(const std::string& pem, const std::string& passphrase) {
 class Canaries : public testing::Test {
  protected:
   Canaries() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "canary.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder_ = test::new_folder("canary");
     for (const char* name : {"manifests", "secrets", "bin", "tmp", "out"})
       std::filesystem::create_directory(folder_ / name);
     plant();

@@ -20,6 +20,7 @@
 #include "tests/end_to_end/lab.hpp"
 #include "tests/support/client_identity.hpp"
 #include "tests/support/manual_clock.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps {
@@ -48,8 +49,7 @@ const test::ClientIdentity& certificate() {
 class Credentials : public testing::Test {
  protected:
   Credentials() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "credentials.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder_ = test::new_folder("credentials");
     std::filesystem::create_directory(folder_ / "manifests");
     std::filesystem::create_directory(folder_ / "bin");
     plant(

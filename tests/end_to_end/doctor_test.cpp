@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/arm_simulator/simulator.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps::lab {
@@ -25,8 +26,7 @@ class DoctorProgram : public testing::Test {
  protected:
   DoctorProgram() : DoctorProgram(sim::SimulatorOptions{}) {}
   explicit DoctorProgram(const sim::SimulatorOptions& options) : simulator_(options) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "doctor.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder_ = test::new_folder("doctor");
     std::ofstream(folder_ / "fleet.yaml") << R"(apiVersion: dps-reconciler/v1
 kind: ProvisioningService
 metadata: {name: fleet, resourceGroup: rg, subscription: 11111111-1111-4111-8111-111111111111}

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "reconciler/http/curl_exchange.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps {
@@ -36,8 +37,7 @@ constexpr const char* kEnvCanary = "RU5WQ0FOQVJZRU5WQ0FOQVJZRU5WQ0FOQVJZRU5WQ0E=
 class Programs : public testing::Test {
  protected:
   Programs() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "programs.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder_ = test::new_folder("programs");
     std::filesystem::create_directory(folder_ / "manifests");
     std::filesystem::create_directory(folder_ / "secrets");
   }

@@ -16,6 +16,7 @@
 
 #include "tests/end_to_end/rotation_scene.hpp"
 #include "tests/end_to_end/safety.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
 
 namespace dps::lab {
@@ -94,8 +95,7 @@ bool has_ended(const Process& process) {
 class Stage {
  public:
   explicit Stage(const Rotation& rotation) : rotation_(rotation) {
-    auto pattern = (std::filesystem::temp_directory_path() / "rotation-kill.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder_ = test::new_folder("rotation-kill");
     for (const char* name : {"manifests", "tmp"}) std::filesystem::create_directory(folder_ / name);
     scene.lab.set_switch("operation-time", "0s");
     scene.wants(rotation.wish);

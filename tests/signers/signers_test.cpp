@@ -14,6 +14,7 @@
 #include "reconciler/base/x509.hpp"
 #include "reconciler/controller/proof_signer.hpp"
 #include "tests/arm_simulator/x509.hpp"
+#include "tests/support/new_folder.hpp"
 
 namespace dps::controller {
 namespace {
@@ -29,10 +30,7 @@ WallTime now() {
 
 class Signers : public testing::Test {
  protected:
-  Signers() {
-    std::string pattern = fs::temp_directory_path() / "signers-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
-  }
+  Signers() { root_ = test::new_folder("signers"); }
   ~Signers() override { fs::remove_all(root_); }
 
   std::string path(const std::string& name) const { return root_ / name; }

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "tests/support/new_folder.hpp"
+
 namespace dps::wire {
 namespace {
 
@@ -102,9 +104,7 @@ std::string nginx_program() {
 }  // namespace
 
 Folder::Folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "wire.XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  folder_ = pattern;
+  folder_ = test::new_folder("wire");
 }
 
 Folder::~Folder() {

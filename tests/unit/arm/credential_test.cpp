@@ -12,6 +12,7 @@
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/json.hpp"
 #include "tests/support/client_identity.hpp"
+#include "tests/support/new_folder.hpp"
 #include "tests/unit/arm/documents.hpp"
 
 namespace dps::arm {
@@ -42,10 +43,7 @@ http::Answer refusal(int number, const std::string& text, int status = 401) {
 
 class CredentialTest : public testing::Test {
  protected:
-  CredentialTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "credential.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
+  CredentialTest() { folder_ = test::new_folder("credential"); }
   ~CredentialTest() override { std::filesystem::remove_all(folder_); }
 
   std::string write(const std::string& name, const std::string& text, ::mode_t mode = 0600) {

@@ -11,6 +11,7 @@
 
 #include "reconciler/base/child_process.hpp"
 #include "reconciler/base/x509_openssl.hpp"
+#include "tests/support/new_folder.hpp"
 
 namespace dps {
 namespace {
@@ -22,10 +23,7 @@ const std::string kCode = "FC5FE5693A68BF4D557D9A232014894A52EAD8F5430119A0";
 // `openssl` itself makes the keys and judges the leaves: not our code.
 class Workshop {
  public:
-  Workshop() {
-    std::string name = fs::temp_directory_path() / "proof-leaf-XXXXXX";
-    root_ = ::mkdtemp(name.data());
-  }
+  Workshop() { root_ = test::new_folder("proof-leaf"); }
   ~Workshop() { fs::remove_all(root_); }
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;

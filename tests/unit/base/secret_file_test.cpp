@@ -8,16 +8,14 @@
 #include <fstream>
 
 #include "reconciler/base/child_process.hpp"
+#include "tests/support/new_folder.hpp"
 
 namespace dps {
 namespace {
 
 class SecretFile : public testing::Test {
  protected:
-  SecretFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "secret.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
+  SecretFile() { folder_ = test::new_folder("secret"); }
   ~SecretFile() override { std::filesystem::remove_all(folder_); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;

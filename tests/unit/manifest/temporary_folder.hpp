@@ -7,14 +7,13 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/new_folder.hpp"
+
 namespace dps::manifest {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "manifest-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
+  TemporaryFolder() { path_ = test::new_folder("manifest"); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {
