@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reconciler/apply/comes_to.hpp"
 #include "reconciler/apply/describe.hpp"
 #include "reconciler/apply/forget.hpp"
 #include "reconciler/apply/rounds.hpp"
@@ -18,57 +19,9 @@
 namespace dps::apply {
 namespace {
 
-using plan::Action;
 using plan::Change;
-using plan::Kind;
 using plan::ServiceClass;
 using plan::ServicePlan;
-
-/// The facts of one service only, so that a flow may correct them as it sends keys.
-KeyFacts of_service(const KeyFacts& all, const ServiceId& id) {
-  KeyFacts mine;
-  const auto copy = [&](const auto& from, auto& to) {
-    for (auto at = from.lower_bound({id, ""}); at != from.end() && at->first.first == id; ++at) {
-      to.insert(*at);
-    }
-  };
-  copy(all.hubs, mine.hubs);
-  copy(all.primary_keys, mine.primary_keys);
-  copy(all.secondary_keys, mine.secondary_keys);
-  return mine;
-}
-
-bool is_release(const std::vector<Change>& changes) {
-  return !changes.empty() && changes.front().action == Action::Release;
-}
-
-Outcome outcome_of(const std::vector<Change>& changes) {
-  if (is_release(changes)) return Outcome::Released;
-  const bool adopts = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
-    return change.action == Action::Adopt;
-  });
-  return adopts ? Outcome::Adopted : Outcome::Updated;
-}
-
-bool is_tags_only(const std::vector<Change>& changes) {
-  return std::all_of(changes.begin(), changes.end(), [](const Change& change) {
-    return change.kind == Kind::Tag || change.action == Action::Adopt ||
-           change.action == Action::Release || change.field == "lifecycle.protect";
-  });
-}
-
-// The write may have been made, and how it came out is not known: only a read can tell.
-bool is_lost(const Error& error, arm::Reached reached) {
-  if (error.id == "Cancelled") return false;
-  if (error.id == "BadAnswer" && error.next == NextMove::ReadAgain) return true;
-  return error.id == "LostAnswer" || error.id == "OperationTimeout" ||
-         (reached == arm::Reached::Done && error.id != "OperationFailed");
-}
-
-Error read_again(Error error) {
-  error.next = NextMove::ReadAgain;
-  return error;
-}
 
 class Convergence final : public Rounds {
  public:
@@ -80,7 +33,7 @@ class Convergence final : public Rounds {
               const Stops& stops)
       : Rounds(plan, settings, tools, stops),
         desired_(desired),
-        keys_(of_service(keys, plan.id)),
+        keys_(keys.of(plan.id)),
         current_(plan),
         id_scope_(plan.id_scope),
         exists_(plan.service_class != ServiceClass::Create) {

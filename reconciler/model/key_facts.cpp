@@ -18,4 +18,18 @@ std::string hub_fingerprint(const ServiceId& service, const ConnectionString& co
   return short_digest(all.reveal(), 8);
 }
 
+KeyFacts KeyFacts::of(const ServiceId& service) const {
+  KeyFacts out;
+  const auto copy = [&](const auto& from, auto& to) {
+    for (auto at = from.lower_bound({service, ""}); at != from.end() && at->first.first == service;
+         ++at) {
+      to.insert(*at);
+    }
+  };
+  copy(hubs, out.hubs);
+  copy(primary_keys, out.primary_keys);
+  copy(secondary_keys, out.secondary_keys);
+  return out;
+}
+
 }  // namespace dps

@@ -41,6 +41,9 @@ struct KeyFacts {
   std::map<Entry, KeyFact> hubs;                    ///< hub_fingerprint of the wanted string
   std::map<Entry, KeyFact> primary_keys;            ///< KeyDigester::digest of the wanted key
   std::map<Entry, KeyFact> secondary_keys;
+
+  /// Those of one service.
+  KeyFacts of(const ServiceId& service) const;
 };
 
 }  // namespace dps
