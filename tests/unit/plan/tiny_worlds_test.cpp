@@ -7,6 +7,7 @@
 #include "fixtures.hpp"
 #include "model_apply.hpp"
 #include "reconciler/plan/policy_diff.hpp"
+#include "tests/support/share.hpp"
 
 namespace dps::plan {
 namespace {
@@ -213,6 +214,7 @@ TEST(TinyWorlds, OfEveryListAgainstEveryOther) {
 
 TEST(TinyWorlds, OfEveryOwnerAndAdoption) {
   all_pairs = worked_pairs = unseen_pairs = 0;
+  std::size_t number = 0;
   World world{wanted(), bare_live(), key_facts(service_id("fleet-eu"))};
   const Choices<std::optional<std::string>> owners = {std::nullopt, "default", "team-b"};
   const Choices<std::optional<std::string>> policies = {std::nullopt, "Hashed", "Static"};
@@ -227,6 +229,7 @@ TEST(TinyWorlds, OfEveryOwnerAndAdoption) {
                 for (const auto& hubs : desired_hubs())
                   for (const auto& hubs_now : live_hubs())
                     for (const auto& tags_now : live_tags()) {
+                      if (number++ % test::every(1) != 0) continue;
                       auto& desired = world.desired;
                       desired = wanted();
                       desired.declared = declared;
@@ -335,7 +338,8 @@ TEST(TinyWorlds, OfDeletions) {
   EXPECT_GT(deletions, 0U);
 }
 
-TEST(TinyWorlds, TenThousandUnchangedServicesAreQuick) {
+// How long that takes is measured by the benchmark.
+TEST(TinyWorlds, TenThousandUnchangedServicesAreUnchanged) {
   DesiredState desired;
   LiveState live;
   for (int i = 0; i < 10000; ++i) {
@@ -347,13 +351,9 @@ TEST(TinyWorlds, TenThousandUnchangedServicesAreQuick) {
     desired.services.emplace(d.id, std::move(d));
     live.services.emplace(l.id, std::move(l));
   }
-  const auto start = std::chrono::steady_clock::now();
   const auto plan = make(desired, live, {}, {}, noon());
-  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-  std::cout << took.count() / 10000 << " us a service\n";
   EXPECT_EQ(plan.summary.unchanged, 10000U);
-  EXPECT_LT(took.count() / 10000, 500)
-      << "ten times the target, for a debug build on a busy machine";
+  EXPECT_EQ(plan.summary.changes, 0U);
 }
 
 }  // namespace
