@@ -139,6 +139,20 @@ TEST(Rotation, AnUnlistedEntryGoesLastAndNotAfterAFailure) {
   EXPECT_EQ(lab.writes().back().method, "DELETE");
 }
 
+TEST(Rotation, ARemovalThatNoGuardHasSeenIsLeftForTheNextPass) {
+  RotationScene scene;
+  auto& lab = scene.lab;
+  scene.stands({{kSlot1, kOldA}, {"retired-ca", kOldB}});
+  scene.wants(proved(Ca::A));
+  const auto look = lab.look();
+  lab.edit(scene.certificate_path("theirs"),
+           {{"properties", {{"certificate", ca(Ca::C).pem}, {"isVerified", true}}}});
+  const auto report = lab.apply(look);
+  EXPECT_THAT(scene.standing(), ElementsAre(Pair("ca", "A verified"), Pair("theirs", "C verified")))
+      << told(report);
+  EXPECT_THAT(told(report), HasSubstr("certificates[theirs]"));
+}
+
 TEST(Rotation, ASavedPlanKnowsTheCertificatesByTheirEtags) {
   RotationScene scene;
   auto& lab = scene.lab;
