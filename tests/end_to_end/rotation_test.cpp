@@ -153,6 +153,21 @@ TEST(Rotation, ARemovalThatNoGuardHasSeenIsLeftForTheNextPass) {
   EXPECT_THAT(told(report), HasSubstr("certificates[theirs]"));
 }
 
+TEST(Rotation, AnotherServiceOfTheSameNameGetsAndLosesNoCertificate) {
+  RotationScene scene;
+  auto& lab = scene.lab;
+  scene.stands({{kSlot1, kOldA}, {"retired-ca", kOldB}});
+  scene.wants(proved(Ca::C));
+  const auto look = lab.look();
+  lab.edit(service_path("fleet"), {{"properties", {{"idScope", "0ne0BADF00D"}}}});
+  lab.forget_requests();
+  const auto report = lab.apply(look);
+  EXPECT_EQ(report.count(Outcome::Conflict), 1U) << told(report);
+  EXPECT_EQ(lab.writes().size(), 0U) << told(report);
+  EXPECT_THAT(scene.standing(),
+              ElementsAre(Pair("ca", "A verified"), Pair("retired-ca", "B verified")));
+}
+
 TEST(Rotation, ASavedPlanKnowsTheCertificatesByTheirEtags) {
   RotationScene scene;
   auto& lab = scene.lab;
