@@ -21,12 +21,14 @@ struct Raw {
   std::string config;
   bool plan = false, once = false;
   bool detailed_exitcode = false;
-  std::string out, saved_plan, service;
+  bool check = false;
+  std::string out, saved_plan, service, reason, until, digest;
 };
 
 struct Tree {
   CLI::App app{"Keeps Azure IoT Hub Device Provisioning Services equal to YAML manifests."};
   CLI::App *plan, *apply, *show, *doctor, *validate, *schema, *version, *run;
+  CLI::App *status, *why, *reconcile, *suspend, *resume, *approve;
 };
 
 void build(Tree& tree, Raw& raw) {
@@ -95,7 +97,28 @@ void build(Tree& tree, Raw& raw) {
   tree.validate = app.add_subcommand("validate", "check the manifests without a network");
   tree.schema = app.add_subcommand("schema", "print the JSON Schema of the manifests");
   tree.version = app.add_subcommand("version", "print the version");
-  tree.run = app.add_subcommand("run", "the daemon (not in this version)");
+  tree.run = app.add_subcommand("run", "the daemon; also without a command");
+  tree.status = app.add_subcommand("status", "what a running daemon knows");
+  tree.status->add_flag("--check", raw.check, "print nothing; 0 when it is ready, 1 when not");
+  tree.why = app.add_subcommand("why", "of a running daemon: why a service is as it is");
+  tree.reconcile = app.add_subcommand("reconcile", "have a running daemon look now");
+  tree.suspend = app.add_subcommand("suspend", "have a running daemon write nothing to a service");
+  tree.suspend->add_option("--reason", raw.reason, "why; others read it")->type_name("TEXT");
+  tree.suspend->add_option("--until", raw.until, "2026-12-01T00:00:00Z, or 2h from now")
+      ->type_name("TIME");
+  tree.resume = app.add_subcommand("resume", "the end of that");
+  for (auto* command : {tree.status, tree.reconcile, tree.suspend, tree.resume}) {
+    command->add_option("service", raw.service, "one service; all when absent")
+        ->type_name("SERVICE");
+  }
+  tree.why->add_option("service", raw.service, "NAME, GROUP/NAME or SUBSCRIPTION/GROUP/NAME")
+      ->required()
+      ->type_name("SERVICE");
+  tree.approve =
+      app.add_subcommand("approve", "let exactly the removals through that a guard withholds");
+  tree.approve->add_option("digest", raw.digest, "as status and why print it")
+      ->required()
+      ->type_name("DIGEST");
   app.footer(
       "Each flag is also DPS_RECONCILER_<NAME> and a key of the file of --config. Credentials: "
       "AZURE_TENANT_ID, AZURE_CLIENT_ID,\nAZURE_CLIENT_SECRET. Exit codes: 0 well, 1 failed, 2 "
@@ -117,8 +140,15 @@ Result<Command> command_of(const Tree& tree, const Raw& raw) {
   if (tree.schema->parsed()) named.push_back(Command::Schema);
   if (tree.version->parsed()) named.push_back(Command::Version);
   if (tree.run->parsed()) named.push_back(Command::Run);
+  if (tree.status->parsed()) named.push_back(Command::Status);
+  if (tree.why->parsed()) named.push_back(Command::Why);
+  if (tree.reconcile->parsed()) named.push_back(Command::Reconcile);
+  if (tree.suspend->parsed()) named.push_back(Command::Suspend);
+  if (tree.resume->parsed()) named.push_back(Command::Resume);
+  if (tree.approve->parsed()) named.push_back(Command::Approve);
   if (named.size() > 1)
-    return usage("more than one command", "one of plan, apply, show, doctor, validate, schema");
+    return usage("more than one command",
+                 "one of run, plan, apply, show, doctor, validate, schema");
   return named.empty() ? Command::Run : named.front();
 }
 
@@ -200,6 +230,12 @@ Result<Parsed> parse_command_line(const std::vector<std::string>& arguments,
   options.plan_out = raw.out;
   options.saved_plan = raw.saved_plan;
   options.show_service = raw.service;
+  options.target_service = raw.service;
+  options.reason = raw.reason;
+  options.until = raw.until;
+  options.check = raw.check;
+  options.digest = raw.digest;
+  if (options.command == Command::Run) options.key_check = KeyCheck::Due;
 
   FlagValues file;
   std::string path = raw.config;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "reconciler/app/control_commands.hpp"
 #include "reconciler/app/doctor_command.hpp"
 #include "reconciler/app/exit_code.hpp"
 #include "reconciler/app/pass_commands.hpp"
+#include "reconciler/app/run_command.hpp"
 #include "reconciler/app/session.hpp"
 #include "reconciler/app/show.hpp"
 #include "reconciler/app/terminal.hpp"
@@ -115,11 +117,14 @@ int run_command(const Options& options, const Environment& environment, Signals&
     case Command::Version:
       return print_version(session);
     case Command::Run:
-      complain(
-          give_up("Usage",
-                  "the daemon is not in this version",
-                  "dps-reconciler plan or dps-reconciler apply, run by a timer or a pipeline"));
-      return kExitUsage;
+      return run_daemon(session);
+    case Command::Status:
+    case Command::Why:
+    case Command::Reconcile:
+    case Command::Suspend:
+    case Command::Resume:
+    case Command::Approve:
+      return control_command(session);
     case Command::Help:
       break;
   }

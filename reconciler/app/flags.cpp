@@ -90,6 +90,17 @@ auto duration(Duration Options::*member) {
   };
 }
 
+auto pause(Duration Options::*member, Duration least) {
+  return [member, least](Options& options, const Values& values) -> Result<void> {
+    if (auto set = duration(member)(options, values); !set) return set;
+    if (options.*member < least) {
+      return usage(fmt::format("\"{}\" is too short", printable(values.back(), 60)),
+                   "at least " + duration_text(least));
+    }
+    return {};
+  };
+}
+
 std::vector<Flag> make() {
   using enum Arity;
   std::vector<Flag> all;
@@ -166,8 +177,8 @@ std::vector<Flag> make() {
   add("key-check",
       Single,
       "WHEN",
-      "read keys to compare them: always, due or never",
-      "always",
+      "read keys to compare them: always, due (every --key-check-interval) or never",
+      "always; of run: due",
       one_of(
           &Options::key_check,
           Words<KeyCheck>{
@@ -298,6 +309,157 @@ std::vector<Flag> make() {
         if (values.back() == "0") return usage("\"0\" is not a duration", "0s or 30d");
         return duration(&Options::warn_validity)(options, values);
       });
+  add("mode",
+      Single,
+      "MODE",
+      "run: enforce, or observe: report differences and write nothing",
+      "enforce",
+      one_of(&Options::mode,
+             Words<controller::Mode>{{"enforce", controller::Mode::Enforce},
+                                     {"observe", controller::Mode::Observe}}));
+  add("interval",
+      Single,
+      "DURATION",
+      "run: how often every service is compared, spread by a tenth",
+      "5m",
+      pause(&Options::interval, std::chrono::seconds{1}));
+  add("key-check-interval",
+      Single,
+      "DURATION",
+      "run: how often keys are read to compare them",
+      "1h",
+      pause(&Options::key_check_interval, std::chrono::seconds{1}));
+  add("certificate-interval",
+      Single,
+      "DURATION",
+      "run: how often the certificates of all services are read, for the metrics",
+      "1h",
+      pause(&Options::certificate_interval, std::chrono::seconds{1}));
+  add("grace",
+      Single,
+      "DURATION",
+      "run: longest time from SIGTERM to the end",
+      "25s",
+      pause(&Options::grace, std::chrono::seconds{1}));
+  add("listen",
+      Single,
+      "ADDRESS:PORT",
+      "run: serve metrics, health and status here; off: nowhere",
+      "127.0.0.1:9464",
+      text(&Options::listen));
+  add("listen-cert",
+      Single,
+      "PATH",
+      "run: serve TLS with this PEM chain",
+      "",
+      text(&Options::listen_cert));
+  add("listen-key", Single, "PATH", "run: its PEM key", "", text(&Options::listen_key));
+  add("control-token-file",
+      Single,
+      "PATH",
+      "bearer token of POST /-/reconcile, suspend, resume and approve; without one they are "
+      "refused",
+      "",
+      text(&Options::control_token_file));
+  add("metrics-max-services",
+      Single,
+      "N",
+      "run: services that have metrics of their own, at most",
+      "1000",
+      count(&Options::metrics_max_services, 0, 1000000));
+  add("state-dir",
+      Single,
+      "PATH",
+      "run: the git repository and suspensions are kept here",
+      "",
+      text(&Options::state_dir));
+  add("leader-election",
+      Single,
+      "file:PATH",
+      "run: write only while holding a lock on this file; does not span machines",
+      "",
+      text(&Options::leader_election));
+  add("shard",
+      Single,
+      "I/N",
+      "run: only the services of replica I of N; I counts from 0, or ends a host name: dps-0/3",
+      "",
+      text(&Options::shard));
+  add("webhook", Single, "URL", "run: POST events here", "", text(&Options::webhook));
+  add("webhook-secret-file",
+      Single,
+      "PATH",
+      "run: sign them with this secret (HMAC-SHA256)",
+      "",
+      text(&Options::webhook_secret_file));
+  add("git",
+      Single,
+      "URL",
+      "manifests from this repository (https or ssh)",
+      "",
+      text(&Options::git));
+  add("git-ref", Single, "REF", "branch, tag or commit", "HEAD", text(&Options::git_ref));
+  add("git-path",
+      Single,
+      "PATH",
+      "folder or file of manifests in the repository",
+      "all of it",
+      text(&Options::git_path));
+  add("git-interval",
+      Single,
+      "DURATION",
+      "how often the repository is asked",
+      "1m",
+      pause(&Options::git_interval, std::chrono::seconds{1}));
+  add("git-timeout",
+      Single,
+      "DURATION",
+      "longest time of one fetch",
+      "1m",
+      pause(&Options::git_timeout, std::chrono::seconds{1}));
+  add("git-max-size",
+      Single,
+      "MIB",
+      "a repository that takes more room is refused",
+      "256",
+      count(&Options::git_max_size, 1, 1048576));
+  add("git-username",
+      Single,
+      "NAME",
+      "user name that goes with --git-token-file",
+      "git",
+      text(&Options::git_username));
+  add("git-token-file",
+      Single,
+      "PATH",
+      "token or password for https, read at each fetch",
+      "",
+      text(&Options::git_token_file));
+  add("git-ca-file",
+      Single,
+      "PATH",
+      "PEM file of the CAs to trust for https, in place of the system's",
+      "",
+      text(&Options::git_ca_file));
+  add("git-ssh-key", Single, "PATH", "private key for ssh", "", text(&Options::git_ssh_key));
+  add("git-known-hosts",
+      Single,
+      "PATH",
+      "host keys for ssh; hosts that are not in it are refused",
+      "",
+      text(&Options::git_known_hosts));
+  add("git-verify",
+      Single,
+      "PATH",
+      "allowed signers (ssh-keygen(1)); a commit without a good signature is refused",
+      "",
+      text(&Options::git_verify));
+  add("server",
+      Single,
+      "URL",
+      "status, why, reconcile, suspend, resume, approve: the running daemon",
+      "http:// and --listen",
+      text(&Options::server));
   return all;
 }
 

@@ -27,7 +27,7 @@ const std::map<std::string, std::set<std::string>> kFloorPlan = {
     {"arm", {"model", "http"}},
     {"apply", {"model", "plan", "arm", "http"}},
     {"controller", {"model", "manifest", "plan", "arm", "apply", "http"}},
-    {"telemetry", {"model", "controller", "http"}},
+    {"telemetry", {"model", "http", "controller"}},
     {"app", {"model", "http", "manifest", "plan", "arm", "apply", "controller", "telemetry"}},
 };
 
@@ -39,6 +39,8 @@ const std::map<std::string, std::set<std::string>> kHomes = {
     {"openssl/", {"base"}},
     {"spdlog/", {"telemetry", "app"}},
     {"tl/expected", {"base"}},
+    {"prometheus/", {"telemetry"}},
+    {"microhttpd.h", {"telemetry"}},
 };
 
 std::string room_of(const std::string& file) {
