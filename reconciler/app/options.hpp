@@ -13,6 +13,7 @@
 #include "reconciler/base/secret.hpp"
 #include "reconciler/controller/maintenance.hpp"
 #include "reconciler/controller/status.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 namespace dps::app {
 
@@ -36,8 +37,9 @@ enum class Command {
 };
 enum class KeyCheck { Always, Due, Never };  ///< Due: the daemon's default
 enum class OutputForm { Text, Json, Markdown, Html };
-enum class LogForm { Text, Json };
-enum class LogLevel { Trace, Debug, Info, Warn, Error, Off };
+using telemetry::Log;
+using telemetry::LogForm;
+using telemetry::LogLevel;
 enum class Color { Auto, Always, Never };
 
 /// Every flag of product use, with its default. The same names in the environment

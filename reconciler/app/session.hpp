@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "reconciler/app/command_line.hpp"
-#include "reconciler/app/log.hpp"
 #include "reconciler/app/options.hpp"
 #include "reconciler/app/signals.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/result.hpp"
 #include "reconciler/manifest/load.hpp"
 #include "reconciler/manifest/select.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 namespace dps::app {
 

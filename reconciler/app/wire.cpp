@@ -110,7 +110,7 @@ class WiredAzure final : public Azure {
   const Error* problem() const { return credentials_ ? nullptr : &credentials_.error(); }
 
  private:
-  LoggingObserver observer_;
+  telemetry::LoggingObserver observer_;
   http::CurlExchange wire_;
   http::Admission admission_;
   Result<std::unique_ptr<arm::CredentialRoutes>> credentials_;

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "reconciler/app/command_line.hpp"
-#include "reconciler/app/log.hpp"
 #include "reconciler/app/options.hpp"
 #include "reconciler/arm/client.hpp"
 #include "reconciler/arm/credential.hpp"
@@ -15,6 +14,7 @@
 #include "reconciler/manifest/load.hpp"
 #include "reconciler/manifest/secret_source.hpp"
 #include "reconciler/model/key_facts.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 namespace dps::app {
 

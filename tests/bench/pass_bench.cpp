@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "reconciler/app/command_line.hpp"
-#include "reconciler/app/log.hpp"
 #include "reconciler/app/wire.hpp"
 #include "reconciler/base/clock.hpp"
 #include "reconciler/controller/look.hpp"
 #include "reconciler/model/capabilities.hpp"
 #include "reconciler/plan/plan.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 extern char** environ;
 
@@ -49,7 +49,7 @@ int failed(const Error& error) {
 
 int run(int passes, const app::Options& options, const app::Environment& environment) {
   SystemClock clock;
-  app::Log log(options.log_format, options.log_level);
+  telemetry::Log log(options.log_format, options.log_level);
   manifest::DiskFiles files;
 
   const auto before = cpu_milliseconds();
@@ -65,7 +65,7 @@ int run(int passes, const app::Options& options, const app::Environment& environ
   const auto capabilities = capabilities_of(options.api_version);
   if (!capabilities) return failed(capabilities.error());
   const auto digester = random_digester();
-  controller::World world{files, (*azure)->client(), *secrets, clock, digester};
+  controller::World world{(*azure)->client(), *secrets, clock, digester};
   controller::Scope scope;
   scope.settings.owner = options.owner;
   scope.settings.capabilities = *capabilities;

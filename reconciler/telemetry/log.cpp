@@ -1,4 +1,4 @@
-#include "reconciler/app/log.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -7,7 +7,7 @@
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/json.hpp"
 
-namespace dps::app {
+namespace dps::telemetry {
 namespace {
 
 spdlog::level::level_enum level_of(LogLevel level) {
@@ -134,4 +134,4 @@ void LoggingObserver::closed(const std::string& gate, Duration pause) {
              {{"quota", gate}, {"pause", duration_text(pause)}});
 }
 
-}  // namespace dps::app
+}  // namespace dps::telemetry

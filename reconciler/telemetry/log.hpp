@@ -7,14 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include "reconciler/app/options.hpp"
 #include "reconciler/http/token_source.hpp"
 
 namespace spdlog {
 class logger;
 }
 
-namespace dps::app {
+namespace dps::telemetry {
+
+enum class LogForm { Text, Json };
+enum class LogLevel { Trace, Debug, Info, Warn, Error, Off };
 
 /// Name and value of what a line is about: {"service", "S/G/N"}.
 using LogFields = std::vector<std::pair<std::string_view, std::string>>;
@@ -45,4 +47,4 @@ class LoggingObserver final : public http::ExchangeObserver {
   Log& log_;
 };
 
-}  // namespace dps::app
+}  // namespace dps::telemetry

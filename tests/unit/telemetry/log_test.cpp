@@ -1,4 +1,4 @@
-#include "reconciler/app/log.hpp"
+#include "reconciler/telemetry/log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include "reconciler/base/json.hpp"
 #include "reconciler/http/redact.hpp"
 
-namespace dps::app {
+namespace dps::telemetry {
 namespace {
 
 using std::chrono::milliseconds;
@@ -105,4 +105,4 @@ TEST(ExchangeLog, WarnsWhenTooMuchHasFailed) {
 }
 
 }  // namespace
-}  // namespace dps::app
+}  // namespace dps::telemetry
