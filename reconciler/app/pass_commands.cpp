@@ -40,7 +40,6 @@ plan::Settings plan_settings(const Options& options, const Capabilities& capabil
 struct Pass {
   manifest::Loaded loaded;
   std::unique_ptr<Azure> azure;
-  manifest::DiskFiles files;
   std::unique_ptr<manifest::SecretSource> secrets;
   KeyDigester digester = random_digester();
   controller::Scope scope;
@@ -89,7 +88,7 @@ std::optional<int> prepare(Session& session, Pass& pass) {
         }
       };
   controller::World world{
-      pass.files, pass.azure->client(), *pass.secrets, session.clock, pass.digester};
+      pass.azure->client(), *pass.secrets, session.clock, pass.digester};
   auto looked = controller::look(pass.loaded.desired, pass.scope, world, session.signals.drain());
   if (!looked) {
     if (session.signals.caught() != 0) return session.interrupted();

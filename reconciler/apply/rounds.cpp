@@ -112,7 +112,13 @@ void Rounds::settle() {
 
 void Rounds::record(const std::vector<plan::Change>& changes, Outcome outcome) {
   for (const auto& change : changes) {
-    ++written_[identity(change)];
+    if (++written_[identity(change)] == 1) {
+      finished_.made.push_back({std::string(word(change.kind)),
+                                std::string(word(change.action)),
+                                identity(change),
+                                subject_of(change),
+                                change.destructive});
+    }
     const auto line = describe(change);
     if (std::find(finished_.done.begin(), finished_.done.end(), line) == finished_.done.end()) {
       finished_.done.push_back(line);

@@ -47,6 +47,7 @@ void append(std::vector<Value>& to, std::vector<Value>& from) {
 void add(Finished& whole, Finished part) {
   whole.outcome = together(whole.outcome, part.outcome);
   append(whole.done, part.done);
+  append(whole.made, part.made);
   append(whole.left, part.left);
   append(whole.moved, part.moved);
   append(whole.notices, part.notices);

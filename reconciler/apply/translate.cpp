@@ -202,11 +202,6 @@ void lay_bookkeeping(arm::ServiceWrite& write, const Bookkeeping& wanted, const 
 
 }  // namespace
 
-std::string identity(const Change& change) {
-  return fmt::format(
-      "{} {} {} {}", word(change.action), word(change.kind), lower(change.name), change.field);
-}
-
 bool is_due(const Change& change, const std::set<std::string>& allowed) {
   return !change.held && (!change.destructive || allowed.contains(identity(change)));
 }

@@ -23,8 +23,7 @@ struct Secrets {
   std::function<Result<Secret>(const SecretReference&)> key;
 };
 
-/// Which change: action, kind, name and field; what a re-made plan is held against.
-std::string identity(const plan::Change& change);
+using plan::identity;
 
 /// The changes that are to be made now: not held and, when they destroy, in `allowed` (identities
 /// of what was judged by the guards).

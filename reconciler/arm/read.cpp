@@ -72,7 +72,7 @@ class Reading {
         pool.add([this, &one] { list(one.first, one.second); });
       }
       for (const auto& one : desired_.services) {
-        if (wants_certificates(one.second)) {
+        if (wants_certificates(one.second) || options_.certificate_reads == CertificateReads::All) {
           pool.add([this, &one] { list_certificates(one.second); });
         }
       }

@@ -16,9 +16,13 @@ namespace dps::arm {
 /// The reads that are charged to the write quota: listkeys of services and of hubs.
 enum class KeyReads { Ask, Skip };
 
+/// Whose certificates: of services whose manifest names some, or of all wanted services.
+enum class CertificateReads { Named, All };
+
 struct ReadOptions {
   std::size_t concurrency = 64;
   KeyReads key_reads = KeyReads::Ask;
+  CertificateReads certificate_reads = CertificateReads::Named;
 };
 
 /// One list of services per subscription that `desired` names; refused (403) there, one per

@@ -21,7 +21,6 @@ namespace dps::controller {
 
 /// What a pass talks to. All of it outlives the pass.
 struct World {
-  manifest::Files& files;
   arm::Client& arm;
   manifest::SecretSource& secrets;
   Clock& clock;

@@ -53,6 +53,7 @@ Lifecycle whole_lifecycle(LifecyclePart part) {
   out.adopt_from = std::move(part.adopt_from);
   out.protect = part.protect;
   out.suspend = std::move(part.suspend);
+  out.interval = part.interval;
   out.ignore = std::move(part.ignore);
   out.hubs = part.hubs.value_or(out.hubs);
   out.policies = part.policies.value_or(out.policies);

@@ -266,6 +266,15 @@ std::optional<SecretReference> decode_secret(const Node* node, const Decoding& d
     if (!decoding.references.may_read(path, *shown, decoding.mark(*file), decoding.diagnostics)) {
       return std::nullopt;
     }
+    if (!decoding.references.files().may_hold_secrets(path)) {
+      decoding.diagnostics.text(
+          decoding.mark(*file),
+          "SecretInRepository",
+          fmt::format("the file {} lies in the repository, where no secret may be", quoted(*shown)),
+          "a file below --secrets-dir, with its absolute path; a key that was ever committed is "
+          "to be replaced");
+      return std::nullopt;
+    }
     return FileReference{decoding.references.files().absolute(path), *shown};
   }
   if (const auto* exec = node->find("exec")) {

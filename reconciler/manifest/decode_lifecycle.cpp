@@ -107,6 +107,9 @@ LifecyclePart decode_lifecycle(const Node* node, const Decoding& decoding) {
   out.adopt_from = text_value(node->find("adoptFrom"));
   if (const auto* protect = node->find("protect")) out.protect = boolean_value(*protect);
   out.suspend = decode_suspension(node->find("suspend"), decoding);
+  if (const auto interval = text_value(node->find("interval"))) {
+    if (const auto length = parse_duration(*interval)) out.interval = *length;
+  }
   if (const auto* ignore = node->find("ignore"); ignore != nullptr && !ignore->reported) {
     for (const auto& item : ignore->items) {
       const auto text = text_value(&item);

@@ -46,6 +46,7 @@ void fill_service(ServiceDocument& document, const DefaultsDocument& from) {
   fill(lifecycle.adopt_from, from.lifecycle.adopt_from);
   // Of a tombstone the mark on the service decides: it must have been taken off on purpose.
   if (lifecycle.state != LifecycleState::Absent) fill(lifecycle.protect, from.lifecycle.protect);
+  fill(lifecycle.interval, from.lifecycle.interval);
   fill(lifecycle.hubs, from.lifecycle.hubs);
   fill(lifecycle.policies, from.lifecycle.policies);
   fill(lifecycle.certificates, from.lifecycle.certificates);

@@ -19,6 +19,7 @@ struct LifecyclePart {
   std::optional<std::string> adopt_from;
   std::optional<bool> protect;
   std::optional<Suspension> suspend;
+  std::optional<Duration> interval;
   std::vector<std::string> ignore;
   std::optional<Unlisted> hubs;
   std::optional<Unlisted> policies;

@@ -19,10 +19,6 @@ namespace dps::manifest {
 namespace fs = std::filesystem;
 namespace {
 
-bool is_manifest_name(std::string_view name) {
-  return !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"));
-}
-
 Failure system_fault(const std::string& path, int code) {
   const bool missing = code == ENOENT || code == ENOTDIR;
   return fail(give_up(missing ? "FileMissing" : "FileUnreadable",
@@ -166,6 +162,14 @@ std::string MemoryFiles::absolute(const std::string& path) {
   auto whole = fs::path("/" + path).lexically_normal().string();
   if (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
   return whole;
+}
+
+bool Files::may_hold_secrets(const std::string&) {
+  return true;
+}
+
+bool is_manifest_name(std::string_view name) {
+  return !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"));
 }
 
 std::string folder_of(const std::string& path) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/base/result.hpp"
@@ -25,6 +26,8 @@ class Files {
   virtual Result<std::string> resolve(const std::string& path) = 0;
   /// The absolute path with links as they are.
   virtual std::string absolute(const std::string& path) = 0;
+  /// May a secret be had from this file? Not from one that lies in a repository.
+  virtual bool may_hold_secrets(const std::string& path);
 };
 
 /// The disk. Loops of links end; pipes and devices are refused without opening them for long.
@@ -52,6 +55,8 @@ class MemoryFiles final : public Files {
   std::map<std::string, std::string> contents_;  // by absolute path
 };
 
+/// "*.yaml" or "*.yml", and not hidden; of the last part of a path.
+bool is_manifest_name(std::string_view name);
 /// The folder part of a path: "a/b.yaml" -> "a", "b.yaml" -> ".".
 std::string folder_of(const std::string& path);
 /// `name` as seen from `folder`; absolute ones stay.

@@ -121,6 +121,10 @@ bool is_ip_mask(std::string_view text) {
 bool is_duration(std::string_view text) {
   return parse_duration(text).has_value();
 }
+bool is_interval(std::string_view text) {
+  const auto length = parse_duration(text);
+  return length && *length >= std::chrono::seconds{10} && *length <= std::chrono::hours{24 * 31};
+}
 bool is_time(std::string_view text) {
   return parse_rfc3339(text).has_value();
 }

@@ -22,6 +22,12 @@ std::vector<Field> common_lifecycle() {
             plain(Form::Boolean),
             "Never delete; recorded on the service.",
             "the mark on the service stays"),
+      field("interval",
+            text(is_interval,
+                 "^(?:[0-9]+(?:ms|s|m|h|d|w))+$",
+                 "a duration of at least 10s such as 1m or 1h"),
+            "How often the daemon compares the service.",
+            "--interval"),
       field("unlisted",
             object({
                 field("linkedHubs", unlisted, "Live hubs that the list does not name.", "remove"),

@@ -116,6 +116,7 @@ struct Lifecycle {
   std::optional<std::string> adopt_from;  ///< an owner name
   std::optional<bool> protect;            ///< absent: the mark on the service stays as it is
   std::optional<Suspension> suspend;
+  std::optional<Duration> interval;  ///< how often the daemon compares it; absent: --interval
   std::vector<std::string> ignore;  ///< field paths in the canonical form of field_path
   Unlisted hubs = Unlisted::Remove;
   Unlisted policies = Unlisted::Remove;
@@ -149,5 +150,8 @@ struct DesiredService {
   std::vector<Block> warnings;
   Mark mark;
 };
+
+/// Do both want the same of the same service? Where they stand in the manifests does not count.
+bool wants_the_same(const DesiredService& left, const DesiredService& right);
 
 }  // namespace dps

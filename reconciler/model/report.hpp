@@ -34,11 +34,21 @@ enum class Outcome {
 };
 std::string_view word(Outcome outcome);  ///< "created", "in_transition", …
 
+/// One change that was made, in the words of the plan.
+struct Made {
+  std::string kind;      ///< "LinkedHub"
+  std::string action;    ///< "update"
+  std::string identity;  ///< of plan::identity
+  std::string subject;   ///< "linkedHubs[h].allocationWeight"
+  bool destructive = false;
+};
+
 /// One service at the end of a pass.
 struct Finished {
   ServiceId id;
   Outcome outcome = Outcome::Unchanged;
   std::vector<std::string> done;     ///< "~ linkedHubs[h].allocationWeight 1 → 0"
+  std::vector<Made> made;            ///< the same as values, each identity once
   std::vector<std::string> left;     ///< what was not made, and why
   std::vector<std::string> moved;    ///< fields that a second writer moved
   std::vector<std::string> notices;  ///< said once each

@@ -1,5 +1,9 @@
 #include "reconciler/plan/change.hpp"
 
+#include <fmt/format.h>
+
+#include "reconciler/base/text.hpp"
+
 namespace dps::plan {
 
 std::string_view word(Action action) {
@@ -50,6 +54,18 @@ std::string_view word(Goes goes) {
       return "unlisted";
   }
   return "";
+}
+
+std::string identity(const Change& change) {
+  return fmt::format(
+      "{} {} {} {}", word(change.action), word(change.kind), lower(change.name), change.field);
+}
+
+std::string_view change_class(const Change& change) {
+  if (change.action == Action::Delete) return "delete";
+  if (change.kind == Kind::Certificate) return "rotate";
+  const bool service = change.kind == Kind::ProvisioningService && change.action == Action::Create;
+  return service ? "create" : "update";
 }
 
 std::string_view word(Cause cause) {

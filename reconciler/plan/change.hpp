@@ -83,4 +83,11 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
+/// Which change: action, kind, name and field; the same difference has the same one, whatever its
+/// values.
+std::string identity(const Change& change);
+
+/// "create" (a service), "delete" (removals of anything), "rotate" (certificates), "update".
+std::string_view change_class(const Change& change);
+
 }  // namespace dps::plan

@@ -66,12 +66,7 @@ std::string described(const Removal& removal) {
 }
 
 std::string line_of(const Removal& removal) {
-  return fmt::format("{}\t{}\t{}\t{}\t{}\n",
-                     word(removal.change->action),
-                     removal.service->id.key(),
-                     lower(removal.change->path),
-                     removal.service->id_scope,
-                     content_lost(*removal.change));
+  return removal_line(*removal.service, *removal.change);
 }
 
 GuardHold hold(std::string guard,
@@ -85,6 +80,10 @@ GuardHold hold(std::string guard,
   out.limit = limit;
   for (const auto& removal : removals) out.removals.push_back(described(removal));
   return out;
+}
+
+std::string made_before(std::size_t count) {
+  return count == 0 ? "" : fmt::format(" after {} that this revision has caused", count);
 }
 
 std::size_t owned(const LiveState& live, const Settings& settings) {
@@ -113,6 +112,34 @@ void keep_slot(Change& change, const ServicePlan& judged) {
 
 }  // namespace
 
+std::string removal_line(const ServicePlan& service, const Change& change) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}\n",
+                     word(change.action),
+                     service.id.key(),
+                     lower(change.path),
+                     service.id_scope,
+                     content_lost(change));
+}
+
+void withhold(ServicePlan& plan, const Settings& settings) {
+  if (settings.withheld.empty() && settings.closed.empty()) return;
+  const auto fields = settings.withheld.find(plan.id.key());
+  const bool creates =
+      std::any_of(plan.changes.begin(), plan.changes.end(), [](const Change& change) {
+        return change_class(change) == "create";
+      });
+  for (auto& change : plan.changes) {
+    if (change.held) continue;
+    if (fields != settings.withheld.end()) {
+      const auto field = fields->second.find(identity(change));
+      if (field != fields->second.end()) change.held = field->second;
+    }
+    const auto window = settings.closed.find(creates ? "create" : change_class(change));
+    if (!change.held && window != settings.closed.end()) change.held = window->second;
+    if (change.held) change.calls.clear();
+  }
+}
+
 void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
   std::vector<Removal> deletes, removals, revoked;
   for (auto& service : plan.services) {
@@ -120,6 +147,7 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
     for (auto& change : service.changes) {
       // New content over a verified CA destroys too, and is no removal: its entry stays.
       if (!change.destructive || change.held || change.action != Action::Delete) continue;
+      if (settings.approved.contains(removal_line(service, change))) continue;
       if (is_revoked(change)) revoked.push_back({&change, &service});
       (change.kind == Kind::ProvisioningService ? deletes : removals)
           .push_back({&change, &service});
@@ -127,18 +155,21 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
   }
   std::vector<GuardHold> guards;
   std::vector<Removal> guarded;
-  if (deletes.size() > settings.max_deletes) {
+  const auto all_deletes = deletes.size() + settings.deletes_made;
+  const auto all_removals_made = removals.size() + settings.removals_made;
+  if (!deletes.empty() && all_deletes > settings.max_deletes) {
     guards.push_back(hold("max-deletes",
-                          fmt::format("{} services would be deleted, more than the {} that "
+                          fmt::format("{} services would be deleted{}, more than the {} that "
                                       "--max-deletes allows",
                                       deletes.size(),
+                                      made_before(settings.deletes_made),
                                       settings.max_deletes),
                           settings.max_deletes,
                           deletes));
   }
   if (!deletes.empty()) {
     const auto ours = owned(live, settings);
-    if (ours >= kFewOwned && deletes.size() * 100 > ours * kSharePercent) {
+    if (ours >= kFewOwned && all_deletes * 100 > (ours + settings.deletes_made) * kSharePercent) {
       guards.push_back(hold("max-deletes-share",
                             fmt::format("{} of {} owned services would be deleted, more than {} %",
                                         deletes.size(),
@@ -149,25 +180,26 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
     }
   }
   if (!guards.empty()) guarded = deletes;
-  if (removals.size() > settings.max_removals) {
+  const bool too_many = !removals.empty() && all_removals_made > settings.max_removals;
+  if (too_many) {
     guards.push_back(hold("max-removals",
-                          fmt::format("{} hubs, policies and certificates would be removed, more "
+                          fmt::format("{} hubs, policies and certificates would be removed{}, more "
                                       "than the {} that --max-removals allows",
                                       removals.size(),
+                                      made_before(settings.removals_made),
                                       settings.max_removals),
                           settings.max_removals,
                           removals));
     guarded.insert(guarded.end(), removals.begin(), removals.end());
   }
   if (!revoked.empty()) {
-    const bool all_removals = removals.size() > settings.max_removals;
     guards.push_back(hold("revoked",
                           fmt::format("{} revoked CA{} would be removed, which needs approval",
                                       revoked.size(),
                                       revoked.size() == 1 ? "" : "s"),
                           0,
                           revoked));
-    if (!all_removals) guarded.insert(guarded.end(), revoked.begin(), revoked.end());
+    if (!too_many) guarded.insert(guarded.end(), revoked.begin(), revoked.end());
   }
   if (guarded.empty()) return;
 
@@ -175,7 +207,10 @@ void apply_guards(Plan& plan, const LiveState& live, const Settings& settings) {
   for (const auto& removal : guarded) lines.push_back(line_of(removal));
   std::sort(lines.begin(), lines.end());
   const auto digest = hex(sha256(join(lines, ""))).substr(0, kApproveDigits);
-  if (settings.approve == digest) return;
+  if (settings.approve == digest) {
+    plan.approved = std::move(lines);
+    return;
+  }
   if (!settings.approve.empty()) {
     plan.notices.push_back({"ApprovalDiffers",
                             fmt::format("--approve {} is not for these removals; they are {}",

@@ -19,6 +19,13 @@ inline constexpr std::string_view kGoesLastHold = "goes-last";
 /// digest.
 void apply_guards(Plan& plan, const LiveState& live, const Settings& settings);
 
+/// Holds what Settings::withheld and Settings::closed name.
+void withhold(ServicePlan& plan, const Settings& settings);
+
+/// A removal as one line: action, id, path, id scope and the CA that is lost. What is approved, and
+/// what a pass has judged, is known by it.
+std::string removal_line(const ServicePlan& service, const Change& change);
+
 /// For a service that is judged again because it moved between plan and write: what destroys, and
 /// the guarded plan did not let through with the same thumbprint, is held ("not-judged"), so that
 /// the guards are never passed by. A CA that is retired or unlisted is held ("goes-last") as long

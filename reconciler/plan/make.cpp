@@ -113,6 +113,7 @@ void conclude(const Subject& subject, Findings& found, ServicePlan& plan) {
   if (!found.changes.empty()) assign_causes(subject, found.changes);
   plan.changes = std::move(found.changes);
   sort_changes(plan.changes);
+  withhold(plan, subject.settings);
   hold_dependents(plan);
   plan.service_class = !plan.errors.empty()
                            ? (found.failed ? ServiceClass::Failed : ServiceClass::Blocked)
@@ -283,6 +284,7 @@ Plan make(const DesiredState& desired,
     plan.services.push_back(plan_one(service, live, keys, settings, now));
   }
   auto pruned = prune(desired, live, settings, plan.notices);
+  for (auto& service : pruned) withhold(service, settings);
   mention_orphans(desired, live, settings, plan.notices);
   const bool more = !pruned.empty();
   append(plan.services, pruned);

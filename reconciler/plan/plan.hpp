@@ -129,6 +129,7 @@ struct Plan {
   std::vector<ServicePlan> services;  ///< in id order
   std::vector<GuardHold> guards;
   std::string approve_digest;  ///< of the guarded removals (action, id, id scope); "" without any
+  std::vector<std::string> approved;  ///< the removals that Settings::approve let through, as lines
   std::vector<Unseen> unseen;
   std::vector<Problem> notices;  ///< about the whole pass: "nothing is pruned because …"
 
@@ -150,6 +151,18 @@ struct Settings {
   bool resend_keys = false;  ///< as if no fingerprint were believed
   /// Fingerprints that are not believed, because an operation failed: services by key().
   std::set<std::string> distrusted_keys;
+
+  // ---- of a process that runs for long ----
+  /// Changes that are not to be made now, by service key() and identity(): contested fields.
+  std::map<std::string, std::map<std::string, Hold>> withheld;
+  /// The same by change_class(): outside of a maintenance window.
+  std::map<std::string, Hold, std::less<>> closed;
+  /// Removals that were approved and are not all made yet: neither counted nor held. See
+  /// Plan::approved.
+  std::set<std::string> approved;
+  /// Removals that this revision has caused already: they count towards the guards.
+  std::size_t deletes_made = 0;
+  std::size_t removals_made = 0;
 };
 
 /// The changes that make `live` equal `desired`, judged by ownership and guards. Pure: no I/O, no

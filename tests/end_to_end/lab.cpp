@@ -311,8 +311,7 @@ manifest::Loaded Lab::load() {
 controller::Look Lab::look() {
   const auto loaded = load();
   Wired wired(*this);
-  manifest::MemoryFiles files(contents_);
-  controller::World world{files, *wired.client, *wired.secrets, *clock_, digester_};
+  controller::World world{*wired.client, *wired.secrets, *clock_, digester_};
   controller::Scope scope;
   scope.settings = settings;
   scope.read = read;
