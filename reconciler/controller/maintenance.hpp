@@ -1,6 +1,7 @@
 // maintenance: when which kind of change may be made. Pure.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,7 +20,7 @@ std::optional<ChangeClass> change_class_named(std::string_view text);
 
 /// A cron expression of five fields (minute, hour, day of month, month, day of week) in UTC: `*`,
 /// numbers, ranges, lists, steps, names of months and days (JAN, MON); 0 and 7 are Sunday. Where
-/// both days are restricted, either serves, as in cron.
+/// both days are restricted (do not begin with `*`), either serves, as in cron.
 class CronExpression {
  public:
   /// GiveUp "BadCron" says which field, and what would be right.
@@ -31,6 +32,7 @@ class CronExpression {
   std::optional<WallTime> last(WallTime from, Duration back) const;
 
  private:
+  bool is_on(std::chrono::sys_days day) const;
   std::set<int> minutes_, hours_, days_, months_, weekdays_;
   bool any_day_ = true, any_weekday_ = true;
 };
