@@ -248,6 +248,7 @@ Result<Parsed> parse_command_line(const std::vector<std::string>& arguments,
     if (!read) return fail(read.error());
     file = std::move(read->flags);
     options.credentials = std::move(read->credentials);
+    options.maintenance = std::move(read->maintenance);
   }
 
   for (const auto& flag : flags()) {

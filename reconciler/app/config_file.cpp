@@ -6,6 +6,7 @@
 
 #include "reconciler/app/credential_section.hpp"
 #include "reconciler/app/flags.hpp"
+#include "reconciler/app/maintenance_section.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/manifest/files.hpp"
 #include "reconciler/manifest/yaml.hpp"
@@ -14,6 +15,7 @@ namespace dps::app {
 namespace {
 
 constexpr const char* kCredentials = "credentials";
+constexpr const char* kMaintenance = "maintenance";
 constexpr std::size_t kMost = std::size_t{1} << 20U;
 
 Failure wrong(const std::string& path,
@@ -55,9 +57,15 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& path) 
       config.credentials = *std::move(sections);
       continue;
     }
+    if (member.key == kMaintenance) {
+      auto windows = parse_maintenance(member.value, path);
+      if (!windows) return fail(windows.error());
+      config.maintenance = *std::move(windows);
+      continue;
+    }
     const auto* flag = flag_of(member.key);
     if (flag == nullptr) {
-      std::vector<std::string> known = {kCredentials};
+      std::vector<std::string> known = {kCredentials, kMaintenance};
       for (const auto& one : flags()) known.push_back(config_key(one.name));
       const auto near = nearest(member.key, known);
       return wrong(path,

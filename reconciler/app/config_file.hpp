@@ -1,5 +1,5 @@
 // config_file: --config FILE: the same flags as YAML, keys in lowerCamelCase; and what has no flag:
-// the credentials of single subscriptions.
+// the credentials of single subscriptions, and maintenance windows.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 
 #include "reconciler/arm/credential_routes.hpp"
 #include "reconciler/base/result.hpp"
+#include "reconciler/controller/maintenance.hpp"
 
 namespace dps::app {
 
@@ -17,7 +18,8 @@ using FlagValues = std::map<std::string, std::vector<std::string>>;
 
 struct ConfigFile {
   FlagValues flags;
-  std::vector<arm::SubscriptionCredential> credentials;  ///< `credentials:`
+  std::vector<arm::SubscriptionCredential> credentials;    ///< `credentials:`
+  std::vector<controller::MaintenanceWindow> maintenance;  ///< `maintenance:`
 };
 
 /// GiveUp "Usage" with `file:line:column` for a file that is missing, broken or has unknown keys.

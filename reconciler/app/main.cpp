@@ -8,6 +8,7 @@
 #include "reconciler/app/commands.hpp"
 #include "reconciler/app/exit_code.hpp"
 #include "reconciler/app/harden.hpp"
+#include "reconciler/app/init_process.hpp"
 #include "reconciler/app/signals.hpp"
 #include "reconciler/app/terminal.hpp"
 
@@ -31,6 +32,9 @@ int main(int count, char** arguments) {
     }
     if (!parsed->text.empty())
       return app::write_out(parsed->text) ? app::kExitOk : app::kExitFailed;
+    if (parsed->options.command == app::Command::Run) {
+      if (const auto code = app::split_off_init()) return *code;
+    }
     app::Signals signals;
     return app::run_command(parsed->options, environment, signals);
   } catch (...) {
