@@ -4,8 +4,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "reconciler/base/clock.hpp"
 #include "reconciler/base/json.hpp"
+#include "reconciler/base/text.hpp"
 
 namespace dps::telemetry {
 namespace {
@@ -43,9 +46,16 @@ std::string_view name_of(LogLevel level) {
   }
 }
 
+// A line is for reading: nobody reads more, and no text of others makes lines of its own.
+constexpr std::size_t kMostMessage = 2000;
+
 // key=value, quoted where a reader (or grep) would trip.
 std::string quoted(const std::string& value) {
-  if (!value.empty() && value.find_first_of(" \"=\t\n\r\x1b") == std::string::npos) return value;
+  const auto trips = [](char letter) {
+    const auto code = static_cast<unsigned char>(letter);
+    return code <= ' ' || code == 0x7f || letter == '"' || letter == '=';
+  };
+  if (!value.empty() && std::none_of(value.begin(), value.end(), trips)) return value;
   return Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -75,7 +85,7 @@ void Log::write(LogLevel level, std::string_view message, const LogFields& field
     for (const auto& [name, value] : fields) object[std::string(name)] = value;
     line = object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   } else {
-    line = time + " " + std::string(name_of(level)) + " " + std::string(message);
+    line = time + " " + std::string(name_of(level)) + " " + printable(message, kMostMessage);
     for (const auto& [name, value] : fields) line += fmt::format(" {}={}", name, quoted(value));
   }
   logger_->log(level_of(level), spdlog::string_view_t(line));
