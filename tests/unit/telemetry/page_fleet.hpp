@@ -275,4 +275,64 @@ inline controller::Status large_fleet(std::size_t count = 300) {
   return fleet(std::move(services));
 }
 
+/// What others may put into every string that reaches the page. "pwned" stands where a script
+/// would run.
+inline std::string hostile(const std::string& place) {
+  return place + "\"'><script>pwned()</script><img src=x onerror=pwned()>&lt;\x1b[31m\xff\u202e";
+}
+
+/// Every string of others is hostile, over and over.
+inline controller::Status hostile_fleet() {
+  auto status = troubled_fleet();
+  std::vector<std::shared_ptr<const controller::ServiceStatus>> services;
+  for (const auto& known : status.services) {
+    auto service = *known;
+    service.id.subscription = hostile("subscription");
+    service.id.resource_group = hostile("group");
+    service.id.name = hostile(known->id.name);
+    for (auto* text : {&service.id_scope,
+                       &service.live_state,
+                       &service.manifest_file,
+                       &service.desired_revision,
+                       &service.observed_revision,
+                       &service.attempted_revision,
+                       &service.held_by,
+                       &service.last_request_id}) {
+      *text = hostile("text");
+    }
+    for (auto& condition : service.conditions) {
+      condition.reason = hostile("reason");
+      condition.message = hostile("message");
+    }
+    service.differences.push_back(hostile("difference"));
+    service.troubles.push_back({hostile("id"), hostile("message"), hostile("remedy")});
+    service.contested.push_back(hostile("field"));
+    service.stale_hubs.push_back(hostile("hub"));
+    service.entries[hostile("kind")] = {1, 1, 1, 1, 1, 1};
+    service.history.insert(
+        service.history.begin(),
+        {fleet_time(), hostile("event"), hostile("message"), {hostile("detail")}, hostile("r")});
+    for (auto& certificate : service.certificates) {
+      certificate.name = hostile("certificate");
+      certificate.role = hostile("role");
+      certificate.subject = hostile("subject");
+      certificate.thumbprint = hostile("thumbprint");
+    }
+    services.push_back(std::make_shared<const controller::ServiceStatus>(std::move(service)));
+  }
+  status.services = std::move(services);
+  status.owner = hostile("owner");
+  status.shard = hostile("shard");
+  status.source.location = hostile("location");
+  status.source.revision = hostile("r");
+  status.source.refused_revision = hostile("r");
+  for (auto& fault : status.source.faults) fault.text = hostile("fault");
+  status.source.trouble = {hostile("id"), hostile("message"), hostile("remedy")};
+  status.guards = {{hostile("guard"), hostile("message"), 2, 1, {hostile("removal")}}};
+  status.approve_digest = hostile("digest");
+  status.subscriptions[hostile("subscription")] = {hostile("id"), hostile("message"), ""};
+  status.notices = {hostile("notice")};
+  return status;
+}
+
 }  // namespace dps::telemetry::test
