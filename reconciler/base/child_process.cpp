@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "reconciler/base/descriptor.hpp"
 #include "reconciler/base/text.hpp"
 
 namespace dps {
@@ -181,8 +184,9 @@ std::string without_keys(std::string_view line) {
 // Moves bytes both ways until stdout closes or the child ends.
 class Conversation {
  public:
-  Conversation(const Program& program, Pipe& input, Pipe& output, Pipe& complaints)
+  Conversation(const Program& program, Pipe& input, Pipe& output, Pipe& complaints, pid_t child)
       : program_(program),
+        child_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))),
         input_(input),
         output_(output),
         complaints_(complaints),
@@ -204,17 +208,18 @@ class Conversation {
   bool too_much() const { return text_.size() > program_.most_output; }
   bool open() const { return output_.read >= 0; }
   Secret take() { return Secret(std::move(text_)); }
-  /// ": " and the first line that says something; empty when there is none.
-  std::string complaint() const {
-    for (const auto& line : split(complaint_, '\n')) {
-      if (!trim(line).empty()) return ": " + printable(without_keys(trim(line)), 300);
-    }
-    return {};
+  void listen_to_the_end() {
+    pollfd more{complaints_.read, POLLIN, 0};
+    while (complaints_.read >= 0 && ::poll(&more, 1, 0) > 0) listen();
   }
+  std::string take_complaint() { return std::move(complaint_); }
 
   void move(int milliseconds_to_wait) {
-    std::array<pollfd, 3> ends{
-        {{output_.read, POLLIN, 0}, {input_.write, POLLOUT, 0}, {complaints_.read, POLLIN, 0}}};
+    // The child's own descriptor wakes us at its end; without one the next look sees it.
+    std::array<pollfd, 4> ends{{{output_.read, POLLIN, 0},
+                                {input_.write, POLLOUT, 0},
+                                {complaints_.read, POLLIN, 0},
+                                {child_.number(), POLLIN, 0}}};
     if (::poll(ends.data(), ends.size(), milliseconds_to_wait) <= 0) return;
     if (ends[0].revents != 0) receive();
     if (ends[1].revents != 0) send();
@@ -264,6 +269,7 @@ class Conversation {
   }
 
   const Program& program_;
+  const Descriptor child_;
   Pipe& input_;
   Pipe& output_;
   Pipe& complaints_;
@@ -271,6 +277,14 @@ class Conversation {
   std::string text_;
   std::string complaint_;
 };
+
+// ": " and the first line that says something; empty when there is none.
+std::string shown_complaint(const std::string& complaint) {
+  for (const auto& line : split(complaint, '\n')) {
+    if (!trim(line).empty()) return ": " + printable(without_keys(trim(line)), 300);
+  }
+  return {};
+}
 
 std::string shown_name(const Program& program) {
   return "the program " + printable(program.argv.front(), 200);
@@ -287,7 +301,7 @@ const std::vector<std::string>& credential_variables() {
   return all;
 }
 
-Result<Secret> run_program(const Program& program, const std::stop_token& stop) {
+Result<ProgramEnd> run_to_end(const Program& program, const std::stop_token& stop) {
   if (program.argv.empty()) return fail(give_up("ProgramNotFound", "no program is named"));
   const auto name = shown_name(program);
   Pipe input;
@@ -315,10 +329,14 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
     }
   }
   Child child(pid);
+  if (program.most_file_size > 0) {
+    const rlimit bound{program.most_file_size, program.most_file_size};
+    ::prlimit(pid, RLIMIT_FSIZE, &bound, nullptr);
+  }
   input.close_read();
   output.close_write();
   complaints.close_write();
-  Conversation conversation(program, input, output, complaints);
+  Conversation conversation(program, input, output, complaints, pid);
   const auto end = steady_clock::now() + program.limit;
   while (!child.ended()) {
     if (stop.stop_requested()) {
@@ -348,21 +366,34 @@ Result<Secret> run_program(const Program& program, const std::stop_token& stop) 
                 fmt::format("{} printed more than {} KiB", name, program.most_output / 1024),
                 "the secret alone"));
   }
-  conversation.move(0);
-  const auto complaint = conversation.complaint();
+  conversation.listen_to_the_end();
+  ProgramEnd out;
   const int status = child.reap();
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return fail(
-        {NextMove::WaitForOthers,
-         "ProgramFailed",
-         WIFEXITED(status)
-             ? fmt::format("{} failed with exit code {}{}", name, WEXITSTATUS(status), complaint)
-             : fmt::format("{} was killed by signal {}", name, WTERMSIG(status)),
-         "run it by hand to see why",
-         0,
-         {}});
+  if (WIFEXITED(status)) {
+    out.exit_code = WEXITSTATUS(status);
+  } else {
+    out.signal = WTERMSIG(status);
   }
-  return conversation.take();
+  out.output = conversation.take();
+  out.complaint = conversation.take_complaint();
+  return out;
+}
+
+Result<Secret> run_program(const Program& program, const std::stop_token& stop) {
+  auto end = run_to_end(program, stop);
+  if (!end) return fail(end.error());
+  const auto complaint = shown_complaint(end->complaint);
+  wipe(end->complaint);
+  if (end->exit_code == 0 && end->signal == 0) return std::move(end->output);
+  const auto name = shown_name(program);
+  return fail({NextMove::WaitForOthers,
+               "ProgramFailed",
+               end->signal == 0
+                   ? fmt::format("{} failed with exit code {}{}", name, end->exit_code, complaint)
+                   : fmt::format("{} was killed by signal {}", name, end->signal),
+               "run it by hand to see why",
+               0,
+               {}});
 }
 
 std::string program_in_path(std::string_view path, std::string_view name) {

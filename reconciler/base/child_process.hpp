@@ -27,6 +27,17 @@ struct Program {
   /// How much of its stderr is looked at when it fails; 0: none of it. Only for programs that are
   /// known not to print secrets there.
   std::size_t most_complaint = 0;
+  /// No file that it writes may grow beyond this (RLIMIT_FSIZE); 0: no bound. Set as soon as it
+  /// runs: what it starts in its first moments may escape.
+  std::size_t most_file_size = 0;
+};
+
+/// How a program ended.
+struct ProgramEnd {
+  Secret output;          ///< all of its stdout
+  int exit_code = 0;      ///< of a program that ended itself
+  int signal = 0;         ///< that ended it; 0: none
+  std::string complaint;  ///< the beginning of its stderr as it is; up to `most_complaint`
 };
 
 /// What signs this program in to Azure: no business of programs that a manifest names.
@@ -41,6 +52,9 @@ const std::vector<std::string>& credential_variables();
 /// (WaitForOthers; it exited otherwise), "ProgramTooSlow" (RetryLater), "ProgramTooTalkative"
 /// (GiveUp), "Interrupted" (RetryLater).
 Result<Secret> run_program(const Program& program, const std::stop_token& stop);
+
+/// The same, but any end of its own is an end: no "ProgramFailed".
+Result<ProgramEnd> run_to_end(const Program& program, const std::stop_token& stop);
 
 /// The executable file of this name in the first absolute folder of `path` (in the form of PATH)
 /// that has one; empty when there is none.
