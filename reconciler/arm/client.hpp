@@ -22,11 +22,22 @@
 
 namespace dps::arm {
 
+/// For those who count: Azure is at work on a write that it took, or not any more (or nobody waits
+/// for it any longer). A write that was done with its answer is no news.
+struct OperationNews {
+  enum class Stage { Began, Ended };
+  Stage stage = Stage::Began;
+  Deed deed = Deed::Put;
+  Duration took{0};  ///< of Ended
+};
+
 struct ClientSettings {
   Cloud cloud;
   std::string correlation_id;  ///< x-ms-correlation-request-id of every request; one for a pass
   Duration operation_timeout = std::chrono::minutes{20};  ///< of follow()
   std::function<void(const Notice&)> notice;              ///< may be empty; called from any thread
+  /// May be empty; called from any thread, must not block. Each Began has its Ended.
+  std::function<void(const OperationNews&)> operation_news{};
 };
 
 /// A write that ARM took: for follow().

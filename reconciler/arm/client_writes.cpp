@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "reconciler/arm/client.hpp"
@@ -20,6 +21,30 @@ void guard(http::Request& request, const std::optional<Etag>& if_match) {
 Error cancelled() {
   return give_up("Cancelled", "cancelled while Azure was at work; it goes on without us");
 }
+
+// Tells of an operation from its making to its end, however that comes.
+class Telling {
+ public:
+  Telling(const ClientSettings& settings, const Clock& clock, Deed deed)
+      : settings_(settings), clock_(clock), deed_(deed), begun_(clock.now()) {
+    if (settings_.operation_news) {
+      settings_.operation_news({OperationNews::Stage::Began, deed_, Duration{0}});
+    }
+  }
+  ~Telling() {
+    if (!settings_.operation_news) return;
+    const auto took = std::chrono::duration_cast<Duration>(clock_.now() - begun_);
+    settings_.operation_news({OperationNews::Stage::Ended, deed_, took});
+  }
+  Telling(const Telling&) = delete;
+  Telling& operator=(const Telling&) = delete;
+
+ private:
+  const ClientSettings& settings_;
+  const Clock& clock_;
+  const Deed deed_;
+  const TimePoint begun_;
+};
 
 // Addresses that cannot be asked again; of other trouble the next poll may know more.
 bool is_dead_end(const Error& why) {
@@ -95,6 +120,10 @@ Progress Client::look(const Operation& operation, int number, const std::stop_to
 Result<Ended> Client::follow(const Operation& operation, const std::stop_token& stop) {
   const auto deadline = clock_.now() + settings_.operation_timeout;
   auto progress = operation.progress;
+  std::optional<Telling> telling;
+  if (!std::holds_alternative<Succeeded>(progress) && !std::holds_alternative<Failed>(progress)) {
+    telling.emplace(settings_, clock_, operation.deed);
+  }
   Running asking;  // whom we ask when a look at the state has said "still at it"
   int not_found = 0;
   Ended ended;

@@ -260,6 +260,33 @@ TEST_F(FollowTest, StopsWhenToldTo) {
   EXPECT_EQ(stopped.error().id, "Cancelled");
 }
 
+TEST_F(FollowTest, TellsThatItBeganAndHowLongItTookHoweverItEnds) {
+  using Stage = OperationNews::Stage;
+  std::vector<OperationNews> news;
+  ClientSettings settings;
+  settings.cloud = *cloud_named("public");
+  settings.operation_timeout = seconds{5};
+  settings.operation_news = [&](const OperationNews& one) { news.push_back(one); };
+  Client watched(wire, clock, memory, settings);
+  const Operation long_one{Deed::Delete,
+                           test::kFleet,
+                           test::kVersion,
+                           Running{PollBy::AsyncOperation, kOperation, seconds{1}}};
+
+  wire.on("GET", "/op", {running, succeeded, running});
+  ASSERT_TRUE(watched.follow(long_one, {}));
+  ASSERT_FALSE(watched.follow(long_one, {}));
+  ASSERT_TRUE(watched.follow({Deed::Put, test::kFleet, test::kVersion, Succeeded{}}, {}));
+
+  ASSERT_EQ(news.size(), 4U) << "what was done at once is no news";
+  EXPECT_EQ(news[0].stage, Stage::Began);
+  EXPECT_EQ(news[1].stage, Stage::Ended);
+  EXPECT_EQ(news[1].deed, Deed::Delete);
+  EXPECT_EQ(news[1].took, seconds{3});
+  EXPECT_EQ(news[2].stage, Stage::Began);
+  EXPECT_EQ(news[3].stage, Stage::Ended);
+}
+
 TEST_F(ClientTest, WaitsUntilAServiceIsSettled) {
   auto busy = test::document();
   busy["properties"]["state"] = "Activating";
