@@ -24,7 +24,7 @@ struct MetricsSettings {
   std::size_t max_services = 1000;  ///< with series of their own: the first by id
   std::string version;
   std::string commit;
-  std::function<TokenExpiries()> tokens;  ///< may be empty; called at each scrape, must not block
+  std::function<TokenExpiries()> tokens{};  ///< may be empty; called at each scrape, must not block
 };
 
 /// What became of an event for the webhook.
