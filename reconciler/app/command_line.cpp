@@ -173,17 +173,39 @@ std::vector<std::string> from_environment(const Flag& flag, const std::string& t
 }
 
 [[nodiscard]] Result<void> check(const Options& options) {
-  const bool reads_manifests = options.command == Command::Plan ||
-                               options.command == Command::Apply ||
-                               options.command == Command::Validate;
+  const bool reads_manifests =
+      options.command == Command::Plan || options.command == Command::Apply ||
+      options.command == Command::Validate || options.command == Command::Run;
   if (options.prune && !options.owner_given) {
     return usage("--prune without --owner", "name the owner whose services may be deleted");
   }
   if (options.prune && !options.select.empty()) {
     return usage("--prune together with --select", "prune judges the whole set of manifests");
   }
-  if (reads_manifests && options.manifests.empty()) {
-    return usage("no --manifests", "--manifests PATH, a folder or file of manifests");
+  if (options.prune && !options.shard.empty()) {
+    return usage("--prune together with --shard",
+                 "a shard does not see the whole set; prune with one replica");
+  }
+  if (!options.git.empty() && options.command != Command::Run) {
+    return usage("--git is the daemon's", "--manifests PATH of a checkout");
+  }
+  if (!options.git.empty() && !options.manifests.empty()) {
+    return usage("--git together with --manifests", "one source; --git-path names a folder in git");
+  }
+  if (!options.git.empty() && options.state_dir.empty()) {
+    return usage("--git without --state-dir", "--state-dir PATH, where the repository is kept");
+  }
+  if (options.command == Command::Run && !options.select.empty()) {
+    return usage("--select is not for run", "plan and apply take it; the daemon keeps everything");
+  }
+  if (options.listen_cert.empty() != options.listen_key.empty()) {
+    return usage("--listen-cert and --listen-key go together");
+  }
+  if (reads_manifests && options.manifests.empty() && options.git.empty()) {
+    return usage("no --manifests",
+                 options.command == Command::Run
+                     ? "--manifests PATH, a folder or file of manifests, or --git URL"
+                     : "--manifests PATH, a folder or file of manifests");
   }
   if (!options.plan_out.empty() && options.command != Command::Plan)
     return usage("--out without plan");
@@ -226,6 +248,7 @@ Result<Parsed> parse_command_line(const std::vector<std::string>& arguments,
   const auto command = command_of(tree, raw);
   if (!command) return fail(command.error());
   options.command = *command;
+  options.arguments = arguments;
   options.detailed_exitcode = raw.detailed_exitcode;
   options.plan_out = raw.out;
   options.saved_plan = raw.saved_plan;

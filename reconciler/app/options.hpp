@@ -46,6 +46,7 @@ enum class Color { Auto, Always, Never };
 /// (DPS_RECONCILER_<NAME>) and in the configuration file (lowerCamelCase).
 struct Options {
   Command command = Command::Run;
+  std::vector<std::string> arguments;  ///< as they were given: a reload reads them again
 
   std::vector<std::string> manifests;  ///< folders or files; at least one where manifests are read
   std::vector<std::string> select;

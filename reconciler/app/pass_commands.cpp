@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconciler/app/exit_code.hpp"
+#include "reconciler/app/run_runtime.hpp"
 #include "reconciler/app/terminal.hpp"
 #include "reconciler/app/wire.hpp"
 #include "reconciler/app/write_file.hpp"
@@ -23,19 +24,6 @@ namespace {
 
 constexpr std::size_t kLargestPlan = std::size_t{256} << 20U;
 
-plan::Settings plan_settings(const Options& options, const Capabilities& capabilities) {
-  plan::Settings settings;
-  settings.owner = options.owner;
-  settings.capabilities = capabilities;
-  settings.prune = options.prune;
-  settings.max_deletes = options.max_deletes;
-  settings.max_removals = options.max_removals;
-  settings.approve = options.approve;
-  settings.resend_keys = options.resend_keys;
-  settings.warn_validity = options.warn_validity;
-  return settings;
-}
-
 /// The objects of a pass over the manifests, kept together while it runs.
 struct Pass {
   manifest::Loaded loaded;
@@ -49,10 +37,10 @@ struct Pass {
 /// Loads, reads and plans. An exit code when that is already the end.
 std::optional<int> prepare(Session& session, Pass& pass) {
   const auto& options = session.options;
-  const auto capabilities = capabilities_of(options.api_version);
+  const auto settings = plan_settings(options);
   const auto chosen = selectors(options);
   for (const Error* error :
-       {capabilities ? nullptr : &capabilities.error(), chosen ? nullptr : &chosen.error()}) {
+       {settings ? nullptr : &settings.error(), chosen ? nullptr : &chosen.error()}) {
     if (error == nullptr) continue;
     complain(*error);
     return kExitUsage;
@@ -71,7 +59,7 @@ std::optional<int> prepare(Session& session, Pass& pass) {
   }
   pass.azure = std::move(*azure);
   pass.secrets = wire_secrets(options, session.environment);
-  pass.scope.settings = plan_settings(options, *capabilities);
+  pass.scope.settings = *settings;
   pass.scope.read.concurrency = options.concurrency;
   pass.scope.read.key_reads =
       options.key_check == KeyCheck::Never ? arm::KeyReads::Skip : arm::KeyReads::Ask;

@@ -6,19 +6,20 @@
 namespace dps::app {
 namespace {
 
-sigset_t taken() {
+sigset_t taken(Hangup hangup) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGUSR1);  // wakes the thread at the end
+  if (hangup == Hangup::Taken) sigaddset(&set, SIGHUP);
   return set;
 }
 
 }  // namespace
 
-Signals::Signals() {
-  const auto set = taken();
+Signals::Signals(Hangup hangup) : hangup_(hangup) {
+  const auto set = taken(hangup);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
@@ -32,12 +33,25 @@ Signals::~Signals() {
   thread_.join();
 }
 
+bool Signals::wait_for_hangup() {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait(lock, drain_.get_token(), [&] { return hung_up_; })) return false;
+  hung_up_ = false;
+  return true;
+}
+
 void Signals::wait() {
-  const auto set = taken();
+  const auto set = taken(hangup_);
   while (!done_) {
     int number = 0;
     if (sigwait(&set, &number) != 0 || number == SIGUSR1) continue;
-    if (caught_ == 0) {
+    if (number == SIGHUP) {
+      {
+        const std::lock_guard lock(mutex_);
+        hung_up_ = true;
+      }
+      changed_.notify_all();
+    } else if (caught_ == 0) {
       caught_ = number;
       drain_.request_stop();
     } else {

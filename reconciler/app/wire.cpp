@@ -73,14 +73,41 @@ void tell_credentials(const arm::CredentialSettings& settings,
   }
 }
 
+/// Tells the log, and others.
+class Tee final : public http::ExchangeObserver {
+ public:
+  Tee(http::ExchangeObserver& first, std::vector<http::ExchangeObserver*> others)
+      : all_(std::move(others)) {
+    all_.push_back(&first);
+  }
+  void exchanged(const http::Exchanged& event) override {
+    for (auto* one : all_) one->exchanged(event);
+  }
+  void throttled(const std::string& gate, Duration waited) override {
+    for (auto* one : all_) one->throttled(gate, waited);
+  }
+  void closed(const std::string& gate, Duration pause) override {
+    for (auto* one : all_) one->closed(gate, pause);
+  }
+  void remaining(const std::string& gate, std::int64_t requests) override {
+    for (auto* one : all_) one->remaining(gate, requests);
+  }
+
+ private:
+  std::vector<http::ExchangeObserver*> all_;
+};
+
 class WiredAzure final : public Azure {
  public:
   WiredAzure(const Options& options,
              const Environment& environment,
              Clock& clock,
              Log& log,
-             const arm::Cloud& cloud)
-      : observer_(log),
+             const arm::Cloud& cloud,
+             Watchers watchers)
+      : logging_(log),
+        observer_(logging_, std::move(watchers.exchanges)),
+        clock_(clock),
         wire_(curl_settings(options, environment)),
         admission_(clock, admission_settings(options)) {
     const auto credential = credential_settings(options, environment, cloud);
@@ -94,23 +121,38 @@ class WiredAzure final : public Azure {
     };
     pipeline_.emplace(
         wire_, (*credentials_)->rest(), admission_, clock, observer_, std::move(pipeline));
-    arm::ClientSettings settings;
-    settings.cloud = cloud;
-    settings.correlation_id = random_uuid();
-    settings.operation_timeout = options.timeout;
-    settings.notice = [&log](const arm::Notice& notice) {
+    settings_.cloud = cloud;
+    settings_.correlation_id = random_uuid();
+    settings_.operation_timeout = options.timeout;
+    settings_.operation_news = std::move(watchers.operations);
+    settings_.notice = [&log](const arm::Notice& notice) {
       log.write(LogLevel::Warn, notice.text, {{"id", notice.id}});
     };
-    client_.emplace(*pipeline_, clock, memory_, std::move(settings));
+    client_.emplace(*pipeline_, clock, memory_, settings_);
   }
 
   arm::Client& client() override { return *client_; }
   http::Exchange& exchange() override { return *pipeline_; }
   http::TokenSource& tokens() override { return (*credentials_)->rest(); }
+  std::unique_ptr<arm::Client> client_for(const std::string& pass) override {
+    auto settings = settings_;
+    settings.correlation_id += "/" + pass;
+    return std::make_unique<arm::Client>(*pipeline_, clock_, memory_, std::move(settings));
+  }
+  std::vector<std::pair<std::string, std::optional<WallTime>>> token_expiries() override {
+    std::vector<std::pair<std::string, std::optional<WallTime>>> out;
+    for (const auto& [name, credential] : (*credentials_)->all()) {
+      out.emplace_back(name, credential->expires());
+    }
+    return out;
+  }
   const Error* problem() const { return credentials_ ? nullptr : &credentials_.error(); }
 
  private:
-  telemetry::LoggingObserver observer_;
+  telemetry::LoggingObserver logging_;
+  Tee observer_;
+  Clock& clock_;
+  arm::ClientSettings settings_;
   http::CurlExchange wire_;
   http::Admission admission_;
   Result<std::unique_ptr<arm::CredentialRoutes>> credentials_;
@@ -158,10 +200,12 @@ arm::CredentialSettings credential_settings(const Options& options,
 Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
                                           const Environment& environment,
                                           Clock& clock,
-                                          Log& log) {
+                                          Log& log,
+                                          Watchers watchers) {
   const auto cloud = cloud_of(options, environment);
   if (!cloud) return fail(cloud.error());
-  auto azure = std::make_unique<WiredAzure>(options, environment, clock, log, *cloud);
+  auto azure =
+      std::make_unique<WiredAzure>(options, environment, clock, log, *cloud, std::move(watchers));
   if (azure->problem() != nullptr) return fail(*azure->problem());
   return azure;
 }

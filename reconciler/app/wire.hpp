@@ -25,6 +25,16 @@ class Azure {
   virtual arm::Client& client() = 0;
   virtual http::Exchange& exchange() = 0;   ///< with tokens, retries, gates
   virtual http::TokenSource& tokens() = 0;  ///< for subscriptions without a credential of their own
+  /// One whose requests carry this name of a pass. This outlives it.
+  virtual std::unique_ptr<arm::Client> client_for(const std::string& pass) = 0;
+  /// When the token of each credential ends; nothing: there is none yet.
+  virtual std::vector<std::pair<std::string, std::optional<WallTime>>> token_expiries() = 0;
+};
+
+/// Who watches besides the log. All of it outlives what is wired.
+struct Watchers {
+  std::vector<http::ExchangeObserver*> exchanges;
+  std::function<void(const arm::OperationNews&)> operations;
 };
 
 /// The cloud with the endpoints that flags and variables name. GiveUp "BadCloud", "BadEndpoint".
@@ -39,7 +49,8 @@ arm::CredentialSettings credential_settings(const Options& options,
 Result<std::unique_ptr<Azure>> wire_azure(const Options& options,
                                           const Environment& environment,
                                           Clock& clock,
-                                          Log& log);
+                                          Log& log,
+                                          Watchers watchers = {});
 
 manifest::LoadOptions load_options(const Options& options,
                                    const Environment& environment,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reconciler/arm/operation.hpp"
+#include "reconciler/arm/preflight.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/controller/selection.hpp"
 
@@ -80,6 +81,36 @@ Result<Look> look(const DesiredState& desired,
   const auto now = world.arm.memory().server_time(world.clock.wall());
   out.plan = plan::make(desired, out.live, out.keys, scope.settings, now);
   if (!scope.select.empty()) narrow(out.plan, desired, scope.select);
+  return out;
+}
+
+Look look_at(const DesiredService& desired,
+             const Scope& scope,
+             World& world,
+             std::stop_token stop) {
+  SecretsForArm secrets(world.secrets);
+  DesiredState alone;
+  alone.services.emplace(desired.id, desired);
+  Look out;
+  auto live = arm::read_one(desired, scope.read, world.arm, world.digester, stop);
+  if (live) {
+    out.live.services.emplace(desired.id, *std::move(live));
+  } else if (live.error().id != "ServiceNotFound") {
+    out.live.unreadable.emplace(desired.id, in_context("reading the service", live.error()));
+  } else {
+    arm::PreflightResult before;
+    if (desired.declared && desired.lifecycle.state == LifecycleState::Present) {
+      arm::GroupLooks groups;
+      before = arm::look_before_create(desired.id, groups, world.arm, stop);
+    }
+    out.live.missing.emplace(desired.id, std::move(before.preflight));
+    out.live.unseen = std::move(before.unseen);
+  }
+  out.keys = arm::read_keys(alone, out.live, scope.read, world.arm, secrets, world.digester, stop);
+  auto settings = scope.settings;
+  settings.prune = false;
+  const auto now = world.arm.memory().server_time(world.clock.wall());
+  out.plan = plan::make(alone, out.live, out.keys, settings, now);
   return out;
 }
 

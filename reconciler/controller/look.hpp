@@ -64,4 +64,8 @@ Result<Look> look(const DesiredState& desired,
                   World& world,
                   std::stop_token stop);
 
+/// The same for one service, read by itself: no list, no guards, no prune. One that is missing is
+/// looked at as before a create.
+Look look_at(const DesiredService& desired, const Scope& scope, World& world, std::stop_token stop);
+
 }  // namespace dps::controller
