@@ -72,6 +72,7 @@ class Running {
       : session_(session),
         manager_(session.environment),
         metrics_(metrics_settings(), session.clock),
+        requests_(session.clock),
         event_log_(session.log) {}
 
   /// An exit code when that is already the end.
@@ -188,7 +189,7 @@ class Running {
 
   Result<std::shared_ptr<AppRuntime>> wire(const Options& options) {
     Watchers watchers;
-    watchers.exchanges = {&metrics_};
+    watchers.exchanges = {&metrics_, &requests_};
     watchers.operations = [this](const arm::OperationNews& news) {
       if (news.stage == arm::OperationNews::Stage::Began) {
         metrics_.operation_began();
@@ -227,12 +228,11 @@ class Running {
 
   void say_what_starts() {
     const auto& options = session_.options;
-    telemetry::LogFields fields = {
-        {"version", std::string(kVersion)},
-        {"mode", std::string(word(options.mode))},
-        {"owner", options.owner},
-        {"source", source_->location()},
-        {"interval", duration_text(options.interval)}};
+    telemetry::LogFields fields = {{"version", std::string(kVersion)},
+                                   {"mode", std::string(word(options.mode))},
+                                   {"owner", options.owner},
+                                   {"source", source_->location()},
+                                   {"interval", duration_text(options.interval)}};
     if (options.listen != "off") {
       // The port that the system chose, where none was named.
       const auto colon = options.listen.rfind(':');
@@ -305,6 +305,7 @@ class Running {
   Session& session_;
   ServiceManager manager_;
   telemetry::Metrics metrics_;
+  controller::RequestMemory requests_;
   telemetry::EventLog event_log_;
   std::unique_ptr<controller::Leadership> leadership_;
   std::unique_ptr<controller::Source> source_;

@@ -6,6 +6,9 @@
 namespace dps::app {
 namespace {
 
+// What comes so soon after the first is no second thought of anybody.
+constexpr std::chrono::milliseconds kEcho{50};
+
 sigset_t taken(Hangup hangup) {
   sigset_t set;
   sigemptyset(&set);
@@ -53,7 +56,10 @@ void Signals::wait() {
       changed_.notify_all();
     } else if (caught_ == 0) {
       caught_ = number;
+      first_ = std::chrono::steady_clock::now();
       drain_.request_stop();
+    } else if (std::chrono::steady_clock::now() - first_ < kEcho) {
+      // A group and its leader were sent the same one.
     } else {
       abort_.request_stop();
     }

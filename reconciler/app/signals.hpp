@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
@@ -34,6 +35,7 @@ class Signals {
  private:
   void wait();
   const Hangup hangup_;
+  std::chrono::steady_clock::time_point first_;  // of the signal's thread
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool hung_up_ = false;

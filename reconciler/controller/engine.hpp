@@ -21,6 +21,7 @@
 #include "reconciler/controller/maintenance.hpp"
 #include "reconciler/controller/observer.hpp"
 #include "reconciler/controller/record.hpp"
+#include "reconciler/controller/request_memory.hpp"
 #include "reconciler/controller/revision.hpp"
 #include "reconciler/controller/suspensions.hpp"
 #include "reconciler/controller/work_queue.hpp"
@@ -62,6 +63,7 @@ struct EngineTools {
   Leadership& leadership;
   std::function<double()> jitter;  ///< uniform in [0, 1); from any thread
   std::function<void()> woken;     ///< something may be due earlier than was said; may be empty
+  const RequestMemory* requests = nullptr;  ///< null: nobody remembers them
 };
 
 /// Thread-safe.

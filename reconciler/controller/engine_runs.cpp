@@ -395,6 +395,7 @@ void Engine::absorb(const Job& job, const Outcome& outcome, std::vector<News>& n
     if (by_itself && outcome.finished) {
       move_into(one, record->second.finish(*outcome.finished, seen));
     }
+    if (tools_.requests != nullptr) record->second.remember(tools_.requests->of(service.id));
     news.push_back(std::move(one));
   };
   if (outcome.fresh) {

@@ -263,13 +263,18 @@ News Record::look(const Seen& seen) {
   const auto still = next.standing;
   const bool failing = plan.errors.empty() && next.failures > 0 && !known_.empty();
   if (!failing) next.troubles.clear();
+  // That nobody seems to own it is no trouble: it was ours, and is going to be again.
+  const bool loses = was_ours_ && !plan.live_state.empty() && !plan.live_bookkeeping.owner;
   for (const auto& error : plan.errors) {
+    if (loses && error.id == "NotAdopted") continue;
     next.troubles.push_back({error.id, error.message, error.remedy});
   }
   if (seen.by_itself && !plan.errors.empty()) ++next.failures;
+  const bool excused = loses && next.troubles.empty() && !plan.errors.empty();
   next.standing =
-      failing ? still
-              : standing_of(plan.service_class, drift, !known_.empty(), seen.desired != nullptr);
+      failing   ? still
+      : excused ? Standing::Drifted
+                : standing_of(plan.service_class, drift, !known_.empty(), seen.desired != nullptr);
   if (next.standing == Standing::Suspended) next.held_by = "suspended";
   if (next.standing == Standing::InSync && !next.held_by.empty()) next.held_by.clear();
   next.entries = count_entries(plan, seen.desired, next.standing, in_sync_once_);
@@ -435,6 +440,14 @@ void Record::schedule(std::optional<WallTime> next_due, bool running) {
   auto next = *status_;
   next.next_due = next_due;
   next.running = running;
+  publish(std::move(next));
+}
+
+void Record::remember(std::vector<RequestLine> requests) {
+  if (requests.empty() || requests == status_->requests) return;
+  auto next = *status_;
+  if (!requests.front().request_id.empty()) next.last_request_id = requests.front().request_id;
+  next.requests = std::move(requests);
   publish(std::move(next));
 }
 

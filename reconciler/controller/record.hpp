@@ -62,6 +62,7 @@ class Record {
   /// A service run is over. `fields` of the changes that were planned and not made.
   News finish(const Finished& finished, const Seen& seen);
   void schedule(std::optional<WallTime> next_due, bool running);
+  void remember(std::vector<RequestLine> requests);
   void leave_alone();  ///< a person asked for another try: contests are over
 
   std::map<std::string, plan::Hold> contested(WallTime now) const;  ///< by identity

@@ -90,10 +90,7 @@ std::map<std::string, std::array<std::size_t, 6>> count_entries(const plan::Serv
                                                                 Standing standing,
                                                                 bool drift) {
   std::map<std::string, std::array<std::size_t, 6>> out;
-  if (desired == nullptr) {
-    ++out["ProvisioningService"][index_of(standing)];
-    return out;
-  }
+  if (desired == nullptr) return out;
   std::map<std::string, std::set<std::string>> wanted;
   wanted["LinkedHub"] =
       names(desired->linked_hubs, [](const DesiredHub& hub) { return hub.host_name; });
@@ -125,7 +122,6 @@ std::map<std::string, std::array<std::size_t, 6>> count_entries(const plan::Serv
       ++out[kind][index_of(how)];
     }
   }
-  ++out["ProvisioningService"][index_of(standing)];
   return out;
 }
 

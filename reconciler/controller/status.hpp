@@ -89,6 +89,19 @@ struct Trouble {
   bool operator==(const Trouble&) const = default;
 };
 
+/// One request about a service, over.
+struct RequestLine {
+  WallTime at{};
+  std::string operation;  ///< "get_service", "put_service", …
+  std::string method;
+  int status = 0;       ///< 0: no answer
+  std::string failure;  ///< then: why
+  Duration took{0};
+  std::string request_id;  ///< ARM's; may be empty
+  std::string client_request_id;
+  bool operator==(const RequestLine&) const = default;
+};
+
 struct ServiceStatus {
   ServiceId id;
   std::string id_scope;    ///< empty: not known (yet)
@@ -106,7 +119,8 @@ struct ServiceStatus {
   std::vector<CertificateStanding> certificates;
   std::vector<std::string> stale_hubs;  ///< whose key in the service is not the hub's any more
   std::vector<std::string> contested;   ///< fields
-  /// How many entries of each kind stand how: "LinkedHub" -> {…}, in the order of kStandings.
+  /// How many entries of each kind (not the service itself) stand how: "LinkedHub" -> {…}, in the
+  /// order of kStandings.
   std::map<std::string, std::array<std::size_t, 6>> entries;
   std::string held_by;  ///< the first reason: a guard's id, "window", "suspended", …; may be empty
   std::optional<WallTime> last_read;
@@ -115,6 +129,7 @@ struct ServiceStatus {
   std::optional<WallTime> next_due;
   std::size_t failures = 0;                   ///< in a row
   std::string last_request_id;                ///< ARM's
+  std::vector<RequestLine> requests;          ///< the last few; the newest first
   bool running = false;                       ///< a worker is at it now
   std::optional<std::size_t> queue_position;  ///< of those that are due; 0 is next
 };
