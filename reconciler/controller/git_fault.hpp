@@ -18,7 +18,7 @@ std::string telling_line(std::string_view complaint, std::string_view sign);
 /// a server repeat it. By what git, ssh and the TLS library say in the C locale (git 2.30 to 2.45,
 /// OpenSSH 8.4 to 9.7, GnuTLS and OpenSSL). Ids: WaitForOthers "HostKeyUnknown", "HostKeyChanged",
 /// "AuthenticationFailed", "RepositoryNotFound", "RefNotFound", "TlsFailed", "KeyFileOpen",
-/// "NoUserEntry"; "DiskFull", "StateDirUnwritable", "SourceTooLarge"; RetryLater
+/// "NoUserEntry", "GitMissing"; "DiskFull", "StateDirUnwritable", "SourceTooLarge"; RetryLater
 /// "RepositoryCorrupt" (the copy on this disk), "SourceUnreadable" (all else).
 Error git_fault(const std::string& doing,
                 const std::string& complaint,

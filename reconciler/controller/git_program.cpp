@@ -168,14 +168,16 @@ Result<void> check_access(const GitAccess& access) {
   }
   if (access.address.transport != GitTransport::Ssh) return {};
   if (auto fine = check_key(access.ssh_key); !fine) return fine;
-  if (::getpwuid(::getuid()) == nullptr) {
-    return fail(
-        waits("NoUserEntry",
-              fmt::format("ssh does not work for user {}, who is not in /etc/passwd", ::getuid()),
-              "the image's own user, a passwd file mounted with a line for this one, or "
-              "https with a token"));
-  }
-  return {};
+  return check_user();
+}
+
+Result<void> check_user() {
+  if (::getpwuid(::getuid()) != nullptr) return {};
+  return fail(
+      waits("NoUserEntry",
+            fmt::format("OpenSSH does not work for user {}, who is not in /etc/passwd", ::getuid()),
+            "the image's own user, a passwd file mounted with a line for this one, or "
+            "https with a token"));
 }
 
 Result<ProgramEnd> run_git(const GitAccess& access, const GitCall& call, std::stop_token stop) {

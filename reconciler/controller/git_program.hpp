@@ -33,6 +33,9 @@ struct GitAccess {
 /// Errors (WaitForOthers): "SecretMissing", "KeyFileOpen", "NoUserEntry".
 [[nodiscard]] Result<void> check_access(const GitAccess& access);
 
+/// Does OpenSSH work for this user at all, for ssh and for signatures? WaitForOthers "NoUserEntry".
+[[nodiscard]] Result<void> check_user();
+
 struct GitCall {
   std::vector<std::string> arguments;  ///< after `git` and its settings
   std::string input;

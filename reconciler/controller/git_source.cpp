@@ -74,6 +74,7 @@ class GitSource final : public Source {
     if (auto fine = check_access(access_); !fine) return fail(fine.error());
     std::string signers;
     if (!settings_.verify.empty()) {
+      if (auto fine = check_user(); !fine) return fail(fine.error());
       manifest::DiskFiles disk;
       const auto text = disk.read(settings_.verify, kMebi);
       if (!text) {

@@ -271,7 +271,9 @@ TEST_F(FolderSourceTest, GivesNoHalfOfASetWhenAFolderIsClosed) {
   if (::getuid() == 0) {
     fs::permissions(folder_, fs::perms(0755));
     for (const auto& one : {root(), root() / "eu"}) {
-      ASSERT_EQ(::chown(one.c_str(), AsNobody::kNobody, AsNobody::kNobody), 0);
+      if (::chown(one.c_str(), AsNobody::kNobody, AsNobody::kNobody) != 0) {
+        GTEST_SKIP() << "this root may not give files away";
+      }
     }
   }
   const AsNobody nobody;
