@@ -1,7 +1,6 @@
 #include "reconciler/controller/git_program.hpp"
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "reconciler/base/secret_file.hpp"
 #include "reconciler/base/text.hpp"
+#include "reconciler/controller/git_user.hpp"
 
 namespace dps::controller {
 namespace {
@@ -168,16 +168,7 @@ Result<void> check_access(const GitAccess& access) {
   }
   if (access.address.transport != GitTransport::Ssh) return {};
   if (auto fine = check_key(access.ssh_key); !fine) return fine;
-  return check_user();
-}
-
-Result<void> check_user() {
-  if (::getpwuid(::getuid()) != nullptr) return {};
-  return fail(
-      waits("NoUserEntry",
-            fmt::format("OpenSSH does not work for user {}, who is not in /etc/passwd", ::getuid()),
-            "the image's own user, a passwd file mounted with a line for this one, or "
-            "https with a token"));
+  return check_user(::getuid());
 }
 
 Result<ProgramEnd> run_git(const GitAccess& access, const GitCall& call, std::stop_token stop) {
@@ -190,6 +181,7 @@ Result<ProgramEnd> run_git(const GitAccess& access, const GitCall& call, std::st
   program.argv.insert(program.argv.end(), call.arguments.begin(), call.arguments.end());
   program.input = call.input;
   program.environment = environment_of(access, call.remote);
+  program.environment.merge(user_variables(::getuid(), access.home));
   program.withheld = withheld();
   program.limit = call.limit;
   program.most_output = call.most_output;

@@ -29,12 +29,10 @@ struct GitAccess {
 };
 
 /// What can be said of these files before git is asked. The key and the list of host keys must be
-/// readable; a key of ours that others may read is refused by ssh, and a user without a name too.
+/// readable; a key of ours that others may read is refused by ssh, and a user without a name too
+/// (see git_user).
 /// Errors (WaitForOthers): "SecretMissing", "KeyFileOpen", "NoUserEntry".
 [[nodiscard]] Result<void> check_access(const GitAccess& access);
-
-/// Does OpenSSH work for this user at all, for ssh and for signatures? WaitForOthers "NoUserEntry".
-[[nodiscard]] Result<void> check_user();
 
 struct GitCall {
   std::vector<std::string> arguments;  ///< after `git` and its settings

@@ -10,6 +10,7 @@
 #include "reconciler/base/crypto.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/controller/backoff.hpp"
+#include "reconciler/controller/git_user.hpp"
 
 namespace dps::controller {
 namespace {
@@ -74,7 +75,7 @@ class GitSource final : public Source {
     if (auto fine = check_access(access_); !fine) return fail(fine.error());
     std::string signers;
     if (!settings_.verify.empty()) {
-      if (auto fine = check_user(); !fine) return fail(fine.error());
+      if (auto fine = check_user(::getuid()); !fine) return fail(fine.error());
       manifest::DiskFiles disk;
       const auto text = disk.read(settings_.verify, kMebi);
       if (!text) {
