@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "reconciler/base/crypto.hpp"
+#include "reconciler/base/descriptor.hpp"
 #include "reconciler/controller/git_source.hpp"
 #include "tests/support/git_origin.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -209,28 +210,75 @@ TEST_F(WebTest, RefusesCredentialsInTheUrlWithoutRepeatingThem) {
   }
 }
 
+// Connections are taken, and nobody ever answers.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* plain = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(socket_.number(), plain, length) != 0 || ::listen(socket_.number(), 8) != 0 ||
+        ::getsockname(socket_.number(), plain, &length) != 0) {
+      throw std::runtime_error("no server");
+    }
+    host_ = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+  }
+  std::string url() const { return "https://" + host_ + "/fleet.git"; }
+  /// Waits until somebody comes.
+  int taken() const { return ::accept4(socket_.number(), nullptr, nullptr, SOCK_CLOEXEC); }
+  /// Do they all end? A killed one may be seen for a moment.
+  bool is_left_alone() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (callers() > 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return callers() == 0;
+  }
+  /// Programs that still talk to it, or mean to.
+  std::size_t callers() const {
+    std::size_t out = 0;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      if (shown(entry.path().string() + "/cmdline").find(host_) != std::string::npos) ++out;
+    }
+    return out;
+  }
+
+ private:
+  Descriptor socket_;
+  std::string host_;
+};
+
 TEST_F(GitServersTest, EndsAtTheTimeOutWithAllThatItStarted) {
-  // Connections are taken by the kernel, and nobody ever answers.
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), length), 0);
-  ASSERT_EQ(::listen(socket, 8), 0);
-  ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length), 0);
-  const auto port = std::to_string(ntohs(address.sin_port));
-  settings_.url = "https://127.0.0.1:" + port + "/fleet.git";
+  const SilentServer server;
+  settings_.url = server.url();
   settings_.timeout = std::chrono::milliseconds{300};
   EXPECT_EQ(look(), "Timeout");
   EXPECT_EQ(last_.next, NextMove::RetryLater);
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const auto line = shown(entry.path().string() + "/cmdline");
-    EXPECT_EQ(line.find("127.0.0.1:" + port), std::string::npos) << line;
-  }
-  ::close(socket);
-  source_.reset();
-  EXPECT_EQ(look(), "SourceUnreadable") << said();
+  EXPECT_TRUE(server.is_left_alone());
+}
+
+TEST_F(GitServersTest, EndsWhenItIsStoppedInTheMiddleWithAllThatItStarted) {
+  const SilentServer server;
+  settings_.url = server.url();
+  std::stop_source stop;
+  std::thread other([&] {
+    const Descriptor caller(server.taken());
+    EXPECT_GT(server.callers(), 0U);
+    stop.request_stop();
+  });
+  auto made = controller::make_git_source(settings_, clock_, [] { return 0.5; });
+  ASSERT_TRUE(made);
+  const auto found = (*made)->newest(stop.get_token());
+  other.join();
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().id, "Interrupted");
+  EXPECT_TRUE(server.is_left_alone());
+}
+
+TEST_F(GitServersTest, SaysThatNobodyListens) {
+  settings_.url = fmt::format("https://127.0.0.1:{}/fleet.git", wire::free_port());
+  EXPECT_EQ(look(), "SourceUnreadable");
+  EXPECT_THAT(last_.what, HasSubstr("Failed to connect"));
 }
 
 class SshTest : public GitServersTest {

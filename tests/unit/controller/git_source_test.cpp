@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <filesystem>
 
@@ -18,6 +19,17 @@ using testing::HasSubstr;
 
 double half() {
   return 0.5;
+}
+
+// Bytes that do not get smaller.
+std::string noise(std::size_t length) {
+  std::string out(length, ' ');
+  static std::uint32_t state = 1;
+  for (char& c : out) {
+    state = state * 1664525 + 1013904223;
+    c = static_cast<char>(state >> 24);
+  }
+  return out;
 }
 
 class GitSourceTest : public testing::Test {
@@ -191,13 +203,7 @@ TEST_F(GitSourceTest, NoticesAnObjectThatWasCutShort) {
 
 TEST_F(GitSourceTest, RefusesARepositoryThatIsTooLargeAndKeepsNothingOfIt) {
   settings_.max_size = 1;
-  std::string noise;
-  std::uint32_t state = 1;
-  for (int i = 0; i < 3'000'000; ++i) {
-    state = state * 1664525 + 1013904223;
-    noise += static_cast<char>(state >> 24);
-  }
-  origin_.pushed({{"a.yaml", "1"}, {"noise", noise}});
+  origin_.pushed({{"a.yaml", "1"}, {"noise", noise(3'000'000)}});
   EXPECT_EQ(error_id(), "SourceTooLarge");
   EXPECT_THAT(last_.what, HasSubstr("more than 1 MiB"));
   EXPECT_LT(size_on_disk(), 100'000U);
@@ -223,17 +229,11 @@ TEST_F(GitSourceTest, BoundsTheFilesThatItReads) {
 }
 
 TEST_F(GitSourceTest, DropsWhatManyForcedPushesLeaveBehind) {
-  std::string noise(30'000, 'x');
-  std::uint32_t state = 7;
   const auto first = origin_.pushed({{"a.yaml", "1"}});
   std::size_t most = 0;
   for (int i = 0; i < 12; ++i) {
-    for (char& c : noise) {
-      state = state * 1664525 + 1013904223;
-      c = static_cast<char>(state >> 24);
-    }
     origin_.in_work({"reset", "-q", "--hard", first});
-    ASSERT_EQ(revision(), origin_.pushed({{"noise", noise}}));
+    ASSERT_EQ(revision(), origin_.pushed({{"noise", noise(30'000)}}));
     most = std::max(most, size_on_disk());
   }
   EXPECT_LT(most, 12 * 30'000U);
@@ -368,6 +368,36 @@ TEST_F(GitSourceTest, SaysThatTheStateFolderCannotBeMade) {
   std::ofstream(origin_.folder() + "/file") << "x";
   settings_.state_dir = origin_.folder() + "/file";
   EXPECT_EQ(error_id(), "StateDirUnwritable");
+}
+
+TEST_F(GitSourceTest, SaysThatTheDiskIsFullAndGoesOnWhenThereIsRoom) {
+  fs::create_directory(settings_.state_dir);
+  const auto* folder = settings_.state_dir.c_str();
+  if (::mount("tmpfs", folder, "tmpfs", 0, "size=300k") != 0) {
+    GTEST_SKIP() << "this user may not mount a small disk";
+  }
+  const auto id = origin_.pushed({{"a.yaml", "1"}, {"noise", noise(2'000'000)}});
+  EXPECT_EQ(error_id(), "DiskFull");
+  EXPECT_EQ(last_.next, NextMove::RetryLater);
+  EXPECT_LT(size_on_disk(), 100'000U);
+  EXPECT_EQ(::mount("tmpfs", folder, "tmpfs", MS_REMOUNT, "size=20m"), 0);
+  EXPECT_EQ(revision(), id);
+  restart();
+  EXPECT_EQ(::umount(folder), 0);
+}
+
+TEST_F(GitSourceTest, HoldsNoMoreDescriptorsAfterManyLooks) {
+  const auto open = [] {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+  };
+  origin_.pushed({{"a.yaml", "1"}});
+  ASSERT_TRUE(newest());
+  const auto before = open();
+  for (int i = 0; i < 10; ++i) {
+    if (i % 5 == 1) origin_.pushed({{"a.yaml", std::to_string(i)}});
+    ASSERT_TRUE(newest());
+  }
+  EXPECT_EQ(open(), before);
 }
 
 struct WrongFlags {
