@@ -391,6 +391,21 @@ std::string why_text(const Json& status, const Screen& screen) {
                        "ends {}, {}", rfc3339(*ends).substr(0, 10), relative_words(*ends, now))
                  : "end not known"));
   }
+  const auto& requests = list_of(service, "requests");
+  for (const auto& request : requests) {
+    const auto code = number_of(request, "status");
+    const auto& took = member(request, "took_seconds");
+    put(out,
+        screen,
+        &request == &requests.front() ? "requests" : "",
+        fmt::format("{} {} {}: {} after {} {}",
+                    text_of(request, "time"),
+                    text_of(request, "method"),
+                    text_of(request, "operation"),
+                    code == 0 ? text_of(request, "failure") : std::to_string(code),
+                    took.is_number() ? fmt::format("{:.3f} s", took.get<double>()) : "?",
+                    text_of(request, "request_id")));
+  }
   const auto& history = list_of(service, "history");
   if (!history.empty()) out += "\n";
   for (const auto& moment : history) {
@@ -402,7 +417,7 @@ std::string why_text(const Json& status, const Screen& screen) {
                     text_of(moment, "event"),
                     text_of(moment, "message")));
     for (const auto& detail : list_of(moment, "details")) {
-      if (detail.is_string()) put(out, screen, "", "  " + shown(detail.get<std::string>()));
+      if (detail.is_string()) put(out, screen, "", "- " + shown(detail.get<std::string>()));
     }
   }
   return out;

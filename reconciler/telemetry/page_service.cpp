@@ -169,6 +169,27 @@ std::string history(const ServiceStatus& service, WallTime now) {
   return out + "</tbody></table></div></section>\n";
 }
 
+std::string requests(const ServiceStatus& service, WallTime now) {
+  if (service.requests.empty()) return {};
+  std::string out =
+      "<section><h2>Last requests to Azure</h2>\n<div class=\"table\"><table><thead><tr><th "
+      "scope=\"col\">When</th><th scope=\"col\">Request</th><th scope=\"col\">Answer</th><th "
+      "scope=\"col\">Took</th><th scope=\"col\">Request id</th></tr></thead><tbody>\n";
+  for (const auto& request : service.requests) {
+    out += fmt::format(
+        "<tr><td class=\"when\">{}</td><td>{} {}</td><td>{}</td><td>{}</td><td "
+        "class=\"diff\">{}</td></tr>\n",
+        time_html(request.at, now),
+        escaped(request.method, 20),
+        escaped(request.operation, 60),
+        request.status == 0 ? "none: " + escaped(request.failure, 300)
+                            : std::to_string(request.status),
+        duration_text(request.took),
+        code_or(request.request_id, "–"));
+  }
+  return out + "</tbody></table></div></section>\n";
+}
+
 std::string commands(const ServiceStatus& service) {
   const auto name = service.id.resource_group + "/" + service.id.name;
   return "<section><h2>On the command line</h2>\n<p>" + command_html("why " + name) + " · " +
@@ -196,6 +217,7 @@ std::string service_html(const Status& status, const ServiceStatus& service) {
          commands(service) + "</div></div>\n";
   out += conditions(service, status.now);
   out += history(service, status.now);
+  out += requests(service, status.now);
   out += certificates_html(alone);
   return out;
 }

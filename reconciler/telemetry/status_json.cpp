@@ -34,6 +34,17 @@ OrderedJson moment_json(const controller::Moment& moment) {
           {"revision", moment.revision}};
 }
 
+OrderedJson request_json(const controller::RequestLine& request) {
+  return {{"time", rfc3339(request.at)},
+          {"operation", request.operation},
+          {"method", request.method},
+          {"status", request.status == 0 ? OrderedJson() : OrderedJson(request.status)},
+          {"failure", text_or_null(request.failure)},
+          {"took_seconds", std::chrono::duration<double>(request.took).count()},
+          {"request_id", text_or_null(request.request_id)},
+          {"client_request_id", text_or_null(request.client_request_id)}};
+}
+
 OrderedJson source_json(const controller::SourceStatus& source) {
   auto faults = OrderedJson::array();
   for (const auto& fault : source.faults) {
@@ -106,6 +117,8 @@ OrderedJson service_json(const ServiceStatus& service, History history) {
   if (history == History::With) {
     auto& moments = out["history"] = OrderedJson::array();
     for (const auto& moment : service.history) moments.push_back(moment_json(moment));
+    auto& requests = out["requests"] = OrderedJson::array();
+    for (const auto& request : service.requests) requests.push_back(request_json(request));
   }
   return out;
 }

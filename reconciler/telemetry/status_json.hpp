@@ -20,14 +20,14 @@ struct StatusFilter {
   std::size_t limit = 100'000;
 };
 
-/// The fleet, without the services' histories. `certificates` are those of the services in it.
-/// Invalid UTF-8 is replaced. Ends in a newline.
+/// The fleet, without the services' histories and requests. `certificates` are those of the
+/// services in it. Invalid UTF-8 is replaced. Ends in a newline.
 std::string status_json(const controller::Status& status,
                         const controller::Health& health,
                         std::string_view version,
                         const StatusFilter& filter = {});
 
-/// The same with `services` holding only this one, its history with it.
+/// The same with `services` holding only this one, its history and its last requests with it.
 /// Errors: as find_service.
 Result<std::string> service_status_json(const controller::Status& status,
                                         const controller::Health& health,

@@ -89,6 +89,22 @@ inline controller::ServiceStatus calm_service(std::size_t number) {
   service.last_success = service.last_read;
   service.next_due = fleet_time() + std::chrono::seconds{170};
   service.last_request_id = "7f3a1c52-6d80-4a53-9a0e-2b1f0c9d8e77";
+  service.requests = {{fleet_time() - std::chrono::seconds{130},
+                       "get_service",
+                       "GET",
+                       200,
+                       "",
+                       std::chrono::milliseconds{184},
+                       service.last_request_id,
+                       "c1b6f0de-0000-4000-8000-000000000001"},
+                      {fleet_time() - std::chrono::hours{26},
+                       "put_service",
+                       "PUT",
+                       0,
+                       "no first byte within 60 s",
+                       std::chrono::seconds{60},
+                       "",
+                       ""}};
   return service;
 }
 
@@ -312,6 +328,15 @@ inline controller::Status hostile_fleet() {
     service.history.insert(
         service.history.begin(),
         {fleet_time(), hostile("event"), hostile("message"), {hostile("detail")}, hostile("r")});
+    for (auto& request : service.requests) {
+      for (auto* text : {&request.operation,
+                         &request.method,
+                         &request.failure,
+                         &request.request_id,
+                         &request.client_request_id}) {
+        *text = hostile("request");
+      }
+    }
     for (auto& certificate : service.certificates) {
       certificate.name = hostile("certificate");
       certificate.role = hostile("role");
