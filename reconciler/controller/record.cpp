@@ -73,6 +73,14 @@ std::string difference_line(const Change& change) {
   return line;
 }
 
+std::string why_suspended(const DesiredService* desired) {
+  if (desired == nullptr || !desired->lifecycle.suspend) return "suspended";
+  const auto& suspension = *desired->lifecycle.suspend;
+  auto text = suspension.reason.empty() ? std::string("no reason was given") : suspension.reason;
+  if (suspension.until) text += ", until " + rfc3339(*suspension.until);
+  return text;
+}
+
 }  // namespace
 
 Record::Record(const ServiceId& id, const std::string& revision, WallTime now) {
@@ -184,7 +192,7 @@ void Record::set_conditions(ServiceStatus& next, const Seen& seen, bool work) co
   set("Suspended",
       suspended,
       suspended ? "Suspended" : "NotSuspended",
-      suspended ? next.held_by : "");
+      suspended ? why_suspended(seen.desired) : "");
   const bool held = !suspended && !next.held_by.empty();
   set("Held", held, held ? pascal_case(next.held_by) : "NothingHeld", held ? next.held_by : "");
   const bool contested = !next.contested.empty();
