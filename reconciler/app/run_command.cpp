@@ -106,7 +106,8 @@ class Running {
         controller::EngineTools{
             session_.clock, *observers_, *leadership_, http::random_jitter, [this] {
               daemon_->wake();
-            }});
+            },
+            &requests_});
     auto web = telemetry::Web::start(
         web_settings(),
         *engine_,

@@ -19,7 +19,7 @@ Duration pause_after(NextMove next,
                      std::size_t failures,
                      double jitter,
                      const BackoffRules& rules) {
-  if (next == NextMove::GiveUp) return upper_half(rules.final_pause, jitter);
+  if (next == NextMove::GiveUp) return spread(rules.final_pause, jitter);
   const auto most = next == NextMove::WaitForOthers ? rules.most_waiting : rules.most;
   Duration pause = std::min(rules.first, most);
   for (std::size_t failure = 1; failure < failures && pause < most; ++failure) {

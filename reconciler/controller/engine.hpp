@@ -131,6 +131,7 @@ class Engine final : public Control {
   void after_service(const Job& job, const Outcome& outcome);
   void queue_service(const ServiceId& id, Priority priority);
   void want_whole(Priority priority, TimePoint due);
+  bool is_unnamed(const LiveService& live) const;
   void note_removals(const Job& job, const Outcome& outcome);
   void regain(const std::vector<News>& news);
   /// `effective_` anew.

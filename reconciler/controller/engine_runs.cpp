@@ -39,11 +39,20 @@ bool removes(const plan::ServicePlan& service) {
   });
 }
 
-/// What a whole look must have judged before it is done: removals, and a create.
+/// Held by a judgement of the whole, and not by time or by another.
+bool is_held_by_guard(const Change& change) {
+  if (!change.held) return false;
+  const auto& id = change.held->id;
+  return id.starts_with("max-") || id == "revoked" || id == plan::kNotJudgedHold;
+}
+
+/// What a whole look must have judged before it is done: removals, and a create. What waits for its
+/// time is judged when that has come.
 std::vector<std::string> lines_to_judge(const plan::ServicePlan& service) {
   std::vector<std::string> lines;
   for (const auto& change : service.changes) {
-    if (change.destructive) lines.push_back(plan::removal_line(service, change));
+    if (!change.destructive || (change.held && !is_held_by_guard(change))) continue;
+    lines.push_back(plan::removal_line(service, change));
   }
   if (creates(service)) lines.push_back("create\t" + service.id.key());
   return lines;
@@ -72,7 +81,7 @@ void hold_unjudged(plan::ServicePlan& fresh, const std::optional<plan::ServicePl
     if (!change.held || change.held->id != plan::kNotJudgedHold) continue;
     const auto same =
         std::find_if(known.changes.begin(), known.changes.end(), [&](const Change& one) {
-          return one.held && plan::identity(one) == plan::identity(change);
+          return is_held_by_guard(one) && plan::identity(one) == plan::identity(change);
         });
     if (same != known.changes.end()) change.held = same->held;
   }
@@ -405,6 +414,13 @@ void Engine::absorb(const Job& job, const Outcome& outcome, std::vector<News>& n
   }
 }
 
+/// Ours by its tag, and no manifest names it.
+bool Engine::is_unnamed(const LiveService& live) const {
+  const auto owner = live.tags.find(kOwnerTag);
+  return owner != live.tags.end() && owner->second == runtime_->plan.owner &&
+         effective_->find(live.id) == nullptr;
+}
+
 void Engine::after_sweep(const Job& job, const Outcome& outcome) {
   const auto now = tools_.clock.now();
   const auto& name = job.taken.key.name;
@@ -437,10 +453,7 @@ void Engine::after_sweep(const Job& job, const Outcome& outcome) {
   // Services of ours that nobody names: pruned, if at all, after a whole look.
   if (runtime_->plan.prune && listed) {
     for (const auto& [id, live] : outcome.look.live.services) {
-      const auto owner = live.tags.find(kOwnerTag);
-      if (owner == live.tags.end() || owner->second != runtime_->plan.owner) continue;
-      if (effective_->find(id) == nullptr)
-        unjudged |= !judged_lines_.contains("prune\t" + id.key());
+      if (is_unnamed(live)) unjudged |= !judged_lines_.contains("prune\t" + id.key());
     }
   }
   if (unjudged) want_whole(Priority::Drift, now);
@@ -460,7 +473,7 @@ void Engine::after_whole(const Job& job, const Outcome& outcome, std::vector<New
     }
   }
   for (const auto& [id, live] : outcome.look.live.services) {
-    if (effective_->find(id) == nullptr) judged_lines_.insert("prune\t" + id.key());
+    if (is_unnamed(live)) judged_lines_.insert("prune\t" + id.key());
   }
   if (!plan.approved.empty()) {
     approved_.insert(plan.approved.begin(), plan.approved.end());

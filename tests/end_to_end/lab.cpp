@@ -150,7 +150,6 @@ class Lab::Wired {
                                                 *lab.clock_,
                                                 lab.observer != nullptr ? *lab.observer : observer,
                                                 settings);
-    arm::ClientSettings client_settings;
     client_settings.cloud = *cloud;
     client_settings.correlation_id = "lab";
     client = std::make_unique<arm::Client>(*pipeline, *lab.clock_, memory, client_settings);
@@ -169,9 +168,42 @@ class Lab::Wired {
   std::unique_ptr<http::TokenSource> tokens;
   std::unique_ptr<http::Pipeline> pipeline;
   arm::ClientMemory memory;
+  arm::ClientSettings client_settings;
   std::unique_ptr<arm::Client> client;
   std::unique_ptr<manifest::SystemSecretSource> secrets;
 };
+
+class Lab::LabRuntime final : public controller::Runtime {
+ public:
+  explicit LabRuntime(Lab& lab) : lab_(lab), wired_(lab) {}
+  std::unique_ptr<arm::Client> client(const std::string& pass) override {
+    auto settings = wired_.client_settings;
+    settings.correlation_id = pass;
+    return std::make_unique<arm::Client>(*wired_.pipeline, *lab_.clock_, wired_.memory, settings);
+  }
+  manifest::SecretSource& secrets() override { return *wired_.secrets; }
+
+ private:
+  Lab& lab_;
+  Wired wired_;
+};
+
+std::shared_ptr<controller::Runtime> Lab::runtime(const controller::EngineSettings& engine) {
+  auto out = std::make_shared<LabRuntime>(*this);
+  out->engine = engine;
+  out->plan = settings;
+  out->read = read;
+  out->allow_exec = true;
+  return out;
+}
+
+Clock& Lab::clock() {
+  return *clock_;
+}
+
+void Lab::advance(Duration step) {
+  clock_->sleep(step, {});
+}
 
 http::AdmissionSettings Lab::admission_settings() const {
   http::AdmissionSettings out;

@@ -12,6 +12,7 @@
 
 #include "reconciler/apply/execute.hpp"
 #include "reconciler/arm/client.hpp"
+#include "reconciler/controller/engine.hpp"
 #include "reconciler/controller/look.hpp"
 #include "reconciler/http/admission.hpp"
 #include "reconciler/http/curl_exchange.hpp"
@@ -97,6 +98,13 @@ class Lab {
   /// Watches every exchange. Not owned; null: nobody does.
   http::ExchangeObserver* observer = nullptr;
 
+  // ---- a process that runs for long: one of these outlives its engine ----
+  /// The flags as they are now.
+  std::shared_ptr<controller::Runtime> runtime(const controller::EngineSettings& engine = {});
+  Clock& clock();
+  /// Time goes on by itself.
+  void advance(Duration step);
+
   // ---- the passes; each as a process of its own: no token, no connection, no memory is shared
   // ----
   /// GTest-fails on faults of the manifests.
@@ -111,6 +119,7 @@ class Lab {
 
  private:
   class Wired;
+  class LabRuntime;
   class Refusing;
   class SimulatedClock;
   http::AdmissionSettings admission_settings() const;

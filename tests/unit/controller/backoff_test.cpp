@@ -44,8 +44,8 @@ TEST(Backoff, WaitsForOthersWithinABoundOfItsOwn) {
 TEST(Backoff, TriesSlowlyWhatOnlyAManifestCanMend) {
   const BackoffRules rules;
   for (const std::size_t failures : {1U, 2U, 100U}) {
-    EXPECT_EQ(pause_after(NextMove::GiveUp, failures, 0, rules), hours{3});
-    EXPECT_GT(pause_after(NextMove::GiveUp, failures, kAlmostOne, rules), hours{5});
+    EXPECT_EQ(pause_after(NextMove::GiveUp, failures, 0, rules), minutes{324});
+    EXPECT_GT(pause_after(NextMove::GiveUp, failures, kAlmostOne, rules), hours{6});
   }
 }
 
