@@ -404,7 +404,7 @@ std::string why_text(const Json& status, const Screen& screen) {
                     text_of(request, "operation"),
                     code == 0 ? text_of(request, "failure") : std::to_string(code),
                     took.is_number() ? fmt::format("{:.3f} s", took.get<double>()) : "?",
-                    text_of(request, "request_id")));
+                    code >= 200 && code < 300 ? "" : text_of(request, "request_id")));
   }
   const auto& history = list_of(service, "history");
   if (!history.empty()) out += "\n";
@@ -417,7 +417,7 @@ std::string why_text(const Json& status, const Screen& screen) {
                     text_of(moment, "event"),
                     text_of(moment, "message")));
     for (const auto& detail : list_of(moment, "details")) {
-      if (detail.is_string()) put(out, screen, "", "- " + shown(detail.get<std::string>()));
+      if (detail.is_string()) put(out, screen, "", shown(detail.get<std::string>()));
     }
   }
   return out;

@@ -57,20 +57,10 @@ std::string month_marks(WallTime now) {
   return out;
 }
 
-std::string line_of_time(const std::vector<Dated>& all, WallTime now) {
-  std::array<std::size_t, kWeeks> counts{};
-  std::size_t before = 0, after = 0;
+using Weeks = std::array<std::size_t, kWeeks>;
+
+std::string chart(const Weeks& counts, WallTime now) {
   const auto start = now - kDay * 7 * kWeeksBefore;
-  for (const auto& dated : all) {
-    if (dated.ends < start) {
-      ++before;
-    } else if (dated.ends >= start + kDay * 7 * kWeeks) {
-      ++after;
-    } else {
-      const auto week = static_cast<std::size_t>((dated.ends - start) / (kDay * 7));
-      ++counts[std::min<std::size_t>(week, kWeeks - 1)];
-    }
-  }
   const auto highest = std::max<std::size_t>(*std::max_element(counts.begin(), counts.end()), 4);
   std::string out = fmt::format(
       "<div class=\"scroll\"><svg class=\"time\" viewBox=\"0 0 1000 120\" role=\"img\" "
@@ -108,6 +98,24 @@ std::string line_of_time(const std::vector<Dated>& all, WallTime now) {
       today,
       kBase,
       kBase + 17);
+  return out;
+}
+
+std::string line_of_time(const std::vector<Dated>& all, WallTime now) {
+  Weeks counts{};
+  std::size_t before = 0, after = 0;
+  const auto start = now - kDay * 7 * kWeeksBefore;
+  for (const auto& dated : all) {
+    if (dated.ends < start) {
+      ++before;
+    } else if (dated.ends >= start + kDay * 7 * kWeeks) {
+      ++after;
+    } else {
+      const auto week = static_cast<std::size_t>((dated.ends - start) / (kDay * 7));
+      ++counts[std::min<std::size_t>(week, kWeeks - 1)];
+    }
+  }
+  auto out = before + after == all.size() ? std::string() : chart(counts, now);
   if (before + after > 0) {
     out += "<p class=\"soft\">Not on the line:";
     if (before > 0) out += fmt::format(" {} expired earlier", before);

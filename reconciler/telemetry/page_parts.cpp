@@ -97,7 +97,8 @@ std::string span_words(Duration span) {
   if (seconds < 120) return count_words(std::max<long long>(seconds, 0), "second");
   if (seconds < 120 * 60) return count_words(seconds / 60, "minute");
   if (seconds < 48 * 3600) return count_words(seconds / 3600, "hour");
-  return count_words(seconds / 86400, "day");
+  if (seconds < 730 * 86400) return count_words(seconds / 86400, "day");
+  return count_words(seconds / (365 * 86400), "year");
 }
 
 std::string relative_words(WallTime time, WallTime now) {
@@ -166,6 +167,8 @@ std::string command_html(std::string_view command) {
 }
 
 std::string short_revision(std::string_view revision) {
+  constexpr std::string_view kDigest = "sha256:";
+  if (revision.starts_with(kDigest)) revision.remove_prefix(kDigest.size());
   return std::string(revision.substr(0, 12));
 }
 

@@ -43,7 +43,7 @@ std::string service_anchor(const ServiceId& id);
 /// What `dps-reconciler` command does it, in a <code>.
 std::string command_html(std::string_view command);
 
-/// The first characters of a revision that people compare.
+/// The first characters of a commit's id, or of the digest that names a folder's content.
 std::string short_revision(std::string_view revision);
 
 /// The whole document around `body`.

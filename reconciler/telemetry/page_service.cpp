@@ -86,7 +86,7 @@ std::string conditions(const ServiceStatus& service, WallTime now) {
       "scope=\"col\">Since</th></tr></thead><tbody>\n";
   for (const auto& condition : service.conditions) {
     out += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td>{}{}{}</td><td class=\"when\" "
+        "<tr><td>{}</td><td data-label=\"Is:\">{}</td><td>{}{}{}</td><td class=\"when\" "
         "data-label=\"Since:\">{}</td></tr>\n",
         escaped(condition.type, 60),
         controller::word(condition.status),

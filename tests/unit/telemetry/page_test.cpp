@@ -192,6 +192,12 @@ TEST(PageParts, EscapesAndBounds) {
   EXPECT_EQ(escaped("éééé", 3), "ééé…");
 }
 
+TEST(PageParts, ShortensRevisionsToWhatPeopleCompare) {
+  EXPECT_EQ(short_revision("4f1c2d9ab03e57c1d2e3f40516273849aabbccdd"), "4f1c2d9ab03e");
+  EXPECT_EQ(short_revision("sha256:cc6861351040"), "cc6861351040");
+  EXPECT_EQ(short_revision(""), "");
+}
+
 TEST(PageParts, SaysTimesAsPeopleDo) {
   const auto now = test::fleet_time();
   const struct {
@@ -205,9 +211,11 @@ TEST(PageParts, SaysTimesAsPeopleDo) {
       {std::chrono::minutes{-2}, "2 minutes ago"},
       {std::chrono::hours{47}, "in 47 hours"},
       {std::chrono::hours{-48}, "2 days ago"},
+      {std::chrono::hours{24 * 729}, "in 729 days"},
+      {std::chrono::hours{24 * 4786}, "in 13 years"},
   };
   for (const auto& [from_now, words] : cases) EXPECT_EQ(relative_words(now + from_now, now), words);
-  EXPECT_THAT(relative_words(WallTime::max(), WallTime::min()), HasSubstr("days"));
+  EXPECT_THAT(relative_words(WallTime::max(), WallTime::min()), HasSubstr("years"));
 }
 
 }  // namespace
