@@ -375,21 +375,28 @@ Result<void> GitRepository::verify(const std::string& commit,
                     "a commit signed by one of --git-verify, while that signer is valid"));
 }
 
-Result<Tree> GitRepository::read(const std::string& commit,
-                                 std::string& path,
-                                 const TreeLimits& limits,
-                                 const std::stop_token& stop) {
+Result<ReadTree> GitRepository::read(const std::string& commit,
+                                     const std::string& asked_path,
+                                     const TreeLimits& limits,
+                                     const std::stop_token& stop) {
+  auto path = asked_path;
+  std::string scope = path;
   std::vector<Listed> names;
   for (int links = 0;; ++links) {
     GitCall list;
     list.arguments = {"ls-tree", "-r", "-z", "-l", "--full-tree", commit};
-    if (!path.empty()) list.arguments.push_back(path);
+    if (!scope.empty()) list.arguments.push_back(scope);
     list.most_output = kMostNames;
     const auto text = local("reading the tree", std::move(list), stop);
     if (!text) return fail(text.error());
     names = listed(*text);
-    const bool is_link = names.size() == 1 && names[0].path == path && names[0].mode == "120000";
-    if (!is_link) break;
+    const bool is_alone = names.size() == 1 && names[0].path == path && scope == path;
+    if (!is_alone || path.empty()) break;
+    if (names[0].mode != "120000") {
+      scope = manifest::folder_of(path);
+      if (scope == ".") scope.clear();
+      continue;
+    }
     const auto target = local("reading a link", asked({"cat-file", "blob", names[0].object}), stop);
     if (!target) return fail(target.error());
     auto led = tidy_git_path(manifest::path_below(manifest::folder_of(path), *target));
@@ -398,7 +405,7 @@ Result<Tree> GitRepository::read(const std::string& commit,
                         "--git-path leads out of the repository by a link",
                         "a path within the repository"));
     }
-    path = std::move(*led);
+    path = scope = std::move(*led);
   }
   if (names.empty() && !path.empty()) {
     return fail(waits("PathNotFound",
@@ -426,7 +433,7 @@ Result<Tree> GitRepository::read(const std::string& commit,
   if (!text) return fail(text.error());
   const auto read = contents(*text);
   if (!read) return fail(read.error());
-  Tree out;
+  ReadTree out{{}, path, scope};
   for (const auto& one : names) {
     TreeEntry entry;
     entry.kind = one.mode == "160000"   ? TreeEntry::Kind::Submodule
@@ -443,7 +450,7 @@ Result<Tree> GitRepository::read(const std::string& commit,
                    0,
                    {}});
     }
-    out.emplace(one.path, std::move(entry));
+    out.tree.emplace(one.path, std::move(entry));
   }
   return out;
 }

@@ -26,6 +26,12 @@ struct RemoteTip {
   std::string commit;  ///< its id
 };
 
+struct ReadTree {
+  Tree tree;
+  std::string path;   ///< where the asked one led to
+  std::string scope;  ///< what the tree holds: that folder, or the one of that file; "": all
+};
+
 /// Used by one thread. Errors: those of git_fault and run_git, and what is said here. The folder is
 /// ours as long as the lock beside it is held: WaitForOthers "StateDirInUse".
 class GitRepository {
@@ -47,12 +53,12 @@ class GitRepository {
   [[nodiscard]] Result<void> verify(const std::string& commit,
                                     const std::string& signers,
                                     const std::stop_token& stop);
-  /// What lies at or below `path` ("": all), which is followed when it is a link; the path it led
-  /// to is put there. WaitForOthers "PathNotFound", "SourceTooLarge".
-  Result<Tree> read(const std::string& commit,
-                    std::string& path,
-                    const TreeLimits& limits,
-                    const std::stop_token& stop);
+  /// What lies below `path` ("": all), which is followed when it is a link; when it is a file, what
+  /// lies beside it too. WaitForOthers "PathNotFound", "SourceTooLarge".
+  Result<ReadTree> read(const std::string& commit,
+                        const std::string& path,
+                        const TreeLimits& limits,
+                        const std::stop_token& stop);
   /// Everything of it goes; the next `prepare` makes it anew.
   void throw_away();
 

@@ -111,13 +111,13 @@ class GitSource final : public Source {
         return fail(signed_well.error());
       }
     }
-    auto path = settings_.path;
-    auto tree = repository_.read(commit, path, settings_.tree, stop);
-    if (!tree) return fail(tree.error());
+    auto read = repository_.read(commit, settings_.path, settings_.tree, stop);
+    if (!read) return fail(read.error());
     Checkout out;
     out.revision = commit;
-    out.files = std::make_shared<TreeFiles>(std::move(*tree), path, settings_.secrets_dir);
-    out.roots = {path.empty() ? std::string(".") : path};
+    out.files =
+        std::make_shared<TreeFiles>(std::move(read->tree), read->scope, settings_.secrets_dir);
+    out.roots = {read->path.empty() ? std::string(".") : read->path};
     read_ = std::move(out);
     signers_ = std::move(signers);
     return *read_;

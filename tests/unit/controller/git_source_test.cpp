@@ -258,6 +258,20 @@ TEST_F(GitSourceTest, FollowsAPathThatIsALinkButNotOutOfTheRepository) {
   EXPECT_EQ(error_id(), "PathNotFound");
 }
 
+TEST_F(GitSourceTest, TakesAPathThatIsAFileWithWhatLiesBesideIt) {
+  origin_.pushed({{"fleet/a.yaml", "1"}, {"fleet/certs/ca.pem", "x"}, {"b.yaml", "2"}});
+  settings_.path = "fleet/a.yaml";
+  const auto found = newest();
+  ASSERT_TRUE(found) << found.error().what;
+  EXPECT_THAT(found->roots, ElementsAre("fleet/a.yaml"));
+  EXPECT_THAT(*found->files->list("fleet/a.yaml"), ElementsAre("fleet/a.yaml"));
+  EXPECT_EQ(*found->files->read("fleet/certs/ca.pem", 10), "x");
+  EXPECT_FALSE(found->files->read("b.yaml", 10));
+  restart();
+  settings_.path = "b.yaml";
+  EXPECT_EQ(text("b.yaml"), "2");
+}
+
 TEST_F(GitSourceTest, TakesACommitOnlyWithTheSignatureOfAnAllowedSigner) {
   const auto good = test::new_ssh_key(origin_.folder(), "good");
   const auto other = test::new_ssh_key(origin_.folder(), "other");
