@@ -152,6 +152,7 @@ class Running {
     telemetry::MetricsSettings settings;
     settings.max_services = session_.options.metrics_max_services;
     settings.version = std::string(kVersion);
+    settings.commit = std::string(kCommit);
     settings.tokens = [this] {
       const auto runtime = this->runtime();
       return runtime ? runtime->azure().token_expiries() : telemetry::TokenExpiries();

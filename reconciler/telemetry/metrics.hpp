@@ -1,5 +1,5 @@
 // metrics: what /metrics shows: counters fed by what happens, gauges taken from the status at the
-// moment of the scrape. The only prometheus-cpp, of which only the values and the text are used.
+// moment of the scrape. The only prometheus-cpp: its core and text serialiser.
 #pragma once
 
 #include <cstddef>
