@@ -18,6 +18,7 @@
 
 #include "reconciler/base/descriptor.hpp"
 #include "reconciler/http/curl_exchange.hpp"
+#include "reconciler/telemetry/status_json.hpp"
 #include "reconciler/telemetry/web_listen.hpp"
 #include "tests/support/new_folder.hpp"
 #include "tests/support/process.hpp"
@@ -65,7 +66,8 @@ class Wire {
     }
     return "timeout";
   }
-  bool is_closed_within(std::chrono::milliseconds limit) const {
+  /// Whether something came: bytes, or the end.
+  bool is_readable_within(std::chrono::milliseconds limit) const {
     pollfd ready{socket_.number(), POLLIN, 0};
     return ::poll(&ready, 1, static_cast<int>(limit.count())) != 0;
   }
@@ -221,7 +223,7 @@ TEST_F(WebTest, EndsRequestsThatTrickle) {
   ASSERT_TRUE(slow.send("GET / HTTP/1.1\r\nHost: a\r\n"));
   const auto begun = std::chrono::steady_clock::now();
   // A byte every now and then never looks idle.
-  while (!slow.is_closed_within(std::chrono::milliseconds{10}) && slow.send("X") &&
+  while (!slow.is_readable_within(std::chrono::milliseconds{10}) && slow.send("X") &&
          std::chrono::steady_clock::now() - begun < kLongest) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kLongest);
@@ -258,6 +260,30 @@ TEST_F(WebTest, ServesOthersWhileHundredsOfConnectionsHang) {
   bool served = false;
   while (!served && std::chrono::steady_clock::now() - begun < kLongest) served = answers();
   EXPECT_TRUE(served) << "the limit of time makes room again";
+}
+
+TEST_F(WebTest, HoldsBackLargeAnswersWhileOthersDoNotReadTheirs) {
+  control_.known = test::large_fleet(3000);
+  const auto size = status_json(control_.known, {}, "0.1.0").size();
+  ASSERT_GT(size, std::size_t{6} * 1024 * 1024) << "more than the sockets hold";
+  WebSettings settings;
+  settings.most_unsent = size * 3 / 2;
+  start(settings);
+  const std::string request = "GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  auto lazy = std::make_unique<Wire>(port_);
+  lazy->send(request);
+  ASSERT_TRUE(lazy->is_readable_within(kLongest)) << "the first bytes of its answer";
+  const auto refused = ask(request);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After"));
+  EXPECT_TRUE(answers()) << "small ones go out";
+  lazy.reset();
+  const auto begun = std::chrono::steady_clock::now();
+  bool served = false;
+  while (!served && std::chrono::steady_clock::now() - begun < kLongest) {
+    served = ask(request).starts_with("HTTP/1.1 200");
+  }
+  EXPECT_TRUE(served) << "room again";
 }
 
 TEST_F(WebTest, StopsWhileRequestsAreUnderWay) {
