@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -17,6 +16,7 @@
 #include "reconciler/base/secret_file.hpp"
 #include "reconciler/base/text.hpp"
 #include "reconciler/controller/git_fault.hpp"
+#include "reconciler/controller/git_output.hpp"
 
 namespace dps::controller {
 namespace fs = std::filesystem;
@@ -41,12 +41,6 @@ Failure unwritable(const std::string& path, int code) {
                {}});
 }
 
-std::size_t number(std::string_view text) {
-  std::size_t out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
-}
-
 Failure no_ref(const std::string& ref, const std::string& why) {
   return fail(waits("RefNotFound",
                     fmt::format("the repository {} {}", why, printable(ref, 200)),
@@ -57,75 +51,6 @@ GitCall asked(std::vector<std::string> arguments) {
   GitCall call;
   call.arguments = std::move(arguments);
   return call;
-}
-
-struct Sizes {
-  std::size_t packs = 0;
-  std::size_t bytes = 0;
-  std::size_t garbage = 0;
-};
-
-Sizes sizes_of(const std::string& text) {
-  Sizes out;
-  for (const auto& line : split(text, '\n')) {
-    const auto colon = line.find(": ");
-    if (colon == std::string::npos) continue;
-    const auto name = line.substr(0, colon);
-    const auto value = number(std::string_view(line).substr(colon + 2));
-    if (name == "packs") out.packs = value;
-    if (name == "size" || name == "size-pack" || name == "size-garbage") out.bytes += value * kKibi;
-    if (name == "garbage") out.garbage = value;
-  }
-  return out;
-}
-
-struct Listed {
-  std::string mode;
-  std::string object;
-  std::size_t size = 0;
-  std::string path;
-};
-
-// "<mode> SP <type> SP <object> SP+ <size> TAB <path> NUL"
-std::vector<Listed> listed(const std::string& text) {
-  std::vector<Listed> out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto end = text.find('\0', at);
-    if (end == std::string::npos) end = text.size();
-    const auto line = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    const auto tab = line.find('\t');
-    if (tab == std::string_view::npos) continue;
-    std::vector<std::string> words;
-    for (auto& word : split(line.substr(0, tab), ' ')) {
-      if (!word.empty()) words.push_back(std::move(word));
-    }
-    if (words.size() != 4) continue;
-    out.push_back({words[0], words[2], number(words[3]), std::string(line.substr(tab + 1))});
-  }
-  return out;
-}
-
-// "<object> SP <type> SP <size> LF <bytes> LF", one after the other.
-Result<std::map<std::string, std::string>> contents(const std::string& text) {
-  std::map<std::string, std::string> out;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = text.find('\n', at);
-    if (end == std::string::npos) break;
-    const auto words = split(std::string_view(text).substr(at, end - at), ' ');
-    const auto size = words.size() == 3 ? number(words[2]) : 0;
-    if (words.size() != 3 || words[1] != "blob" || end + 1 + size > text.size()) {
-      return fail({NextMove::RetryLater,
-                   "RepositoryCorrupt",
-                   "an object of the repository cannot be read",
-                   "it is made anew at the next try",
-                   0,
-                   {}});
-    }
-    out.emplace(words[0], text.substr(end + 1, size));
-    at = end + 1 + size + 1;
-  }
-  return out;
 }
 
 Error too_large_on_disk(std::size_t most) {
@@ -307,10 +232,10 @@ std::size_t GitRepository::drop_unfinished() const {
 
 // Each fetch adds a pack; what the last one needs is little. Of months of them nothing stays.
 Result<void> GitRepository::tidy(const std::stop_token& stop) {
-  const auto measure = [&]() -> Result<Sizes> {
+  const auto measure = [&]() -> Result<GitSizes> {
     const auto text = local("measuring", asked({"count-objects", "-v"}), stop);
     if (!text) return fail(text.error());
-    return sizes_of(*text);
+    return git_sizes(*text);
   };
   auto sizes = measure();
   if (!sizes) return fail(sizes.error());
@@ -381,7 +306,7 @@ Result<ReadTree> GitRepository::read(const std::string& commit,
                                      const std::stop_token& stop) {
   auto path = asked_path;
   std::string scope = path;
-  std::vector<Listed> names;
+  std::vector<GitListed> names;
   for (int links = 0;; ++links) {
     GitCall list;
     list.arguments = {"ls-tree", "-r", "-z", "-l", "--full-tree", commit};
@@ -389,7 +314,7 @@ Result<ReadTree> GitRepository::read(const std::string& commit,
     list.most_output = kMostNames;
     const auto text = local("reading the tree", std::move(list), stop);
     if (!text) return fail(text.error());
-    names = listed(*text);
+    names = git_listed(*text);
     const bool is_alone = names.size() == 1 && names[0].path == path && scope == path;
     if (!is_alone || path.empty()) break;
     if (names[0].mode != "120000") {
@@ -431,7 +356,7 @@ Result<ReadTree> GitRepository::read(const std::string& commit,
   show.most_output = bytes + 200 * (objects.size() + 1);
   auto text = local("reading the files", std::move(show), stop);
   if (!text) return fail(text.error());
-  const auto read = contents(*text);
+  const auto read = git_contents(*text);
   if (!read) return fail(read.error());
   ReadTree out{{}, path, scope};
   for (const auto& one : names) {

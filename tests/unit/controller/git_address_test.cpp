@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "reconciler/controller/git_fault.hpp"
+#include "reconciler/controller/git_output.hpp"
 
 namespace dps::controller {
 namespace {
@@ -190,6 +191,25 @@ TEST(GitFault, ShowsNoSecretThatAServerRepeatsAndNoControlCharacters) {
   EXPECT_THAT(error.what, Not(HasSubstr("canary")));
   EXPECT_THAT(error.what, HasSubstr("[secret]"));
   EXPECT_THAT(error.what, Not(HasSubstr("\x1b")));
+}
+
+TEST(GitOutput, IsTakenApartAndNothingElseBelieved) {
+  EXPECT_EQ(git_sizes("count: 2\nsize: 3\npacks: 4\nsize-pack: 5\ngarbage: 1\nsize-garbage: 2\n"),
+            (GitSizes{4, 10 * 1024, 1}));
+  const std::string nul(1, '\0');
+  const auto names = git_listed("100644 blob aa      12\ta b.yaml" + nul +
+                                "160000 commit bb       -\tsub" + nul + "nonsense" + nul);
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_EQ(names[0], (GitListed{"100644", "aa", 12, "a b.yaml"}));
+  EXPECT_EQ(names[1], (GitListed{"160000", "bb", 0, "sub"}));
+  const auto read = git_contents("aa blob 3\nx\ny\nbb blob 0\n\n");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->at("aa"), "x\ny");
+  EXPECT_EQ(read->at("bb"), "");
+  for (const char* text : {"aa missing\n", "aa blob 9\nx\n", "aa tree 1\nx\n"}) {
+    ASSERT_FALSE(git_contents(text)) << text;
+    EXPECT_EQ(git_contents(text).error().id, "RepositoryCorrupt");
+  }
 }
 
 }  // namespace
