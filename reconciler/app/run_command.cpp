@@ -266,6 +266,8 @@ class Running {
     } else if (auto runtime = wire(parsed->options); !runtime) {
       refuse(runtime.error());
     } else {
+      // The services of this process stay its own until it starts anew.
+      (*runtime)->engine.shard = this->runtime()->engine.shard;
       event.message = "the configuration is read again; everything is looked at now";
       event.details = needs_restart(parsed->options);
       {

@@ -127,7 +127,10 @@ class Engine final : public Control {
   bool may_write() const;
   void absorb(const Job& job, const Outcome& outcome, std::vector<News>& news);
   void after_whole(const Job& job, const Outcome& outcome, std::vector<News>& news);
-  void after_sweep(const Job& job, const Outcome& outcome);
+  void after_sweep(const Job& job, const Outcome& outcome, std::vector<News>& news);
+  void note_lists(const std::vector<std::string>& subscriptions,
+                  const LiveState& live,
+                  std::vector<News>& news);
   void after_service(const Job& job, const Outcome& outcome);
   void queue_service(const ServiceId& id, Priority priority);
   void want_whole(Priority priority, TimePoint due);

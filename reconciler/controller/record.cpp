@@ -132,7 +132,7 @@ void Record::tell(ServiceStatus& next, News& news, Event event) const {
 // A trouble is told when it comes, when it becomes another, and when it goes.
 void Record::judge_trouble(ServiceStatus& next, News& news, const Seen& seen) {
   const auto now_told = next.troubles.empty() ? std::string() : next.troubles.front().id;
-  if (now_told == told_trouble_) return;
+  if (now_told == told_trouble_ || seen.outage) return;
   Event event;
   event.time = seen.now;
   event.service = next.id;
@@ -372,6 +372,8 @@ News Record::finish(const Finished& finished, const Seen& seen) {
     auto& entry = made_[made.identity];
     if (seen.now - entry.last > kDay) entry.times = 0;
     ++entry.times;
+    // It came back as often within this one run.
+    if (finished.outcome == Outcome::Contested) entry.times = kContestedAfter;
     entry.last = seen.now;
     entry.subject = made.subject;
     known_.erase(made.identity);

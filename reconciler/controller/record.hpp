@@ -38,6 +38,7 @@ struct Seen {
   bool all_certificates = false;  ///< they were read though the manifest names none
   bool may_write = false;         ///< what differs is going to be written
   bool by_itself = false;         ///< a service run: trouble counts as one more failure
+  bool outage = false;            ///< the trouble is its subscription's, and told as such
   WallTime now{};
 };
 
