@@ -30,7 +30,9 @@ class PinnedFiles final : public manifest::Files {
     auto paths = disk_.list(real);
     if (!paths || real == root) return paths;
     for (auto& path : *paths) {
-      path = path == real ? root : manifest::tidy_path(root + path.substr(real.size()));
+      path = path == real
+                 ? root
+                 : manifest::tidy_path(fmt::format("{}{}", root, path.substr(real.size())));
     }
     return paths;
   }

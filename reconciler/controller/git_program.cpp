@@ -171,7 +171,9 @@ Result<void> check_access(const GitAccess& access) {
   return check_user(::getuid());
 }
 
-Result<ProgramEnd> run_git(const GitAccess& access, const GitCall& call, std::stop_token stop) {
+Result<ProgramEnd> run_git(const GitAccess& access,
+                           const GitCall& call,
+                           const std::stop_token& stop) {
   Program program;
   program.argv = {"git", "-C", access.home};
   for (const auto& setting : settings_of(access, call.remote)) {

@@ -45,6 +45,8 @@ struct GitCall {
 
 /// Errors only of a git that did not end by itself: GiveUp "GitMissing"; RetryLater "Timeout",
 /// "Interrupted"; GiveUp "SourceTooLarge" when it prints more than it may.
-Result<ProgramEnd> run_git(const GitAccess& access, const GitCall& call, std::stop_token stop);
+Result<ProgramEnd> run_git(const GitAccess& access,
+                           const GitCall& call,
+                           const std::stop_token& stop);
 
 }  // namespace dps::controller

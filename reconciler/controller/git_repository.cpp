@@ -85,7 +85,7 @@ Result<std::string> GitRepository::made_into_text(const std::string& doing,
 }
 
 Result<std::string> GitRepository::local(const std::string& doing,
-                                         GitCall call,
+                                         const GitCall& call,
                                          const std::stop_token& stop) const {
   auto text = made_into_text(doing, run_git(access_, call, stop));
   // Of what lies on this disk nothing is unreadable but by a fault of it.
@@ -259,7 +259,7 @@ Result<void> GitRepository::verify(const std::string& commit,
                                    const std::stop_token& stop) {
   GitCall show = asked({"cat-file", "commit", commit});
   show.most_output = std::size_t{1024} * 1024;
-  const auto text = local("reading the commit", std::move(show), stop);
+  const auto text = local("reading the commit", show, stop);
   if (!text) return fail(text.error());
   const auto head = "\n" + text->substr(0, text->find("\n\n"));
   if (head.find("\ngpgsig") == std::string::npos) {
@@ -312,7 +312,7 @@ Result<ReadTree> GitRepository::read(const std::string& commit,
     list.arguments = {"ls-tree", "-r", "-z", "-l", "--full-tree", commit};
     if (!scope.empty()) list.arguments.push_back(scope);
     list.most_output = kMostNames;
-    const auto text = local("reading the tree", std::move(list), stop);
+    const auto text = local("reading the tree", list, stop);
     if (!text) return fail(text.error());
     names = git_listed(*text);
     const bool is_alone = names.size() == 1 && names[0].path == path && scope == path;
@@ -354,7 +354,7 @@ Result<ReadTree> GitRepository::read(const std::string& commit,
   GitCall show = asked({"cat-file", "--batch"});
   for (const auto& [object, size] : objects) show.input += object + "\n";
   show.most_output = bytes + 200 * (objects.size() + 1);
-  auto text = local("reading the files", std::move(show), stop);
+  auto text = local("reading the files", show, stop);
   if (!text) return fail(text.error());
   const auto read = git_contents(*text);
   if (!read) return fail(read.error());

@@ -64,7 +64,7 @@ class GitRepository {
 
  private:
   Result<std::string> local(const std::string& doing,
-                            GitCall call,
+                            const GitCall& call,
                             const std::stop_token& stop) const;
   Result<std::string> remote(const std::string& doing,
                              GitCall call,
