@@ -134,6 +134,18 @@ void Engine::after_whole(const Job& job, const Outcome& outcome, std::vector<New
   for (const auto& [id, live] : outcome.look.live.services) {
     if (is_unnamed(live)) judged_lines_.insert("prune\t" + id.key());
   }
+  // What nobody names no sweep queues: when its time has come, this look does.
+  std::optional<WallTime> held_until;
+  for (const auto& service : plan.services) {
+    if (effective_->find(service.id) != nullptr) continue;
+    for (const auto& change : service.changes) {
+      if (!change.held || !change.held->until) continue;
+      held_until = std::min(held_until.value_or(*change.held->until), *change.held->until);
+    }
+  }
+  if (held_until) {
+    want_whole(Priority::Drift, std::max(now, steady_of(*held_until)) + kAfterWindow);
+  }
   if (!plan.approved.empty()) {
     approved_.insert(plan.approved.begin(), plan.approved.end());
     approval_.clear();

@@ -182,6 +182,8 @@ Result<std::size_t> Engine::resume(const std::string& service) {
     }
     if (!ended.empty()) {
       overlay();
+      // A suspended service that no manifest names any more is judged by a whole look alone.
+      if (revision_ && runtime_->plan.prune) want_whole(Priority::Person, tools_.clock.now());
       const bool all = std::find(ended.begin(), ended.end(), "") != ended.end();
       for (const auto& [key, record] : records_) {
         if (!all && std::find(ended.begin(), ended.end(), key) == ended.end()) continue;

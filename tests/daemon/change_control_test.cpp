@@ -93,6 +93,20 @@ class Pruning : public testing::Test {
     }
     daemon = stage.start({"--prune", "--owner", "team"});
   }
+  void is_held_by_a_suspension(const std::string& name, const std::string& until) {
+    ASSERT_TRUE(begins());
+    // It is in force, and the next start will not know: there is no --state-dir.
+    ASSERT_EQ(daemon->post("/-/suspend?service=" + name + until).status, 500);
+    ASSERT_TRUE(eventually("suspended", [&] { return daemon->state(name) == "suspended"; }));
+    stage.remove_manifest(name + ".yaml");
+    stage.manifest("one.yaml", fleet("one", "  tags: {env: prod}\n"));
+    EXPECT_TRUE(eventually("the revision", [&] { return tag(stage.lab, "one", "env") == "prod"; }));
+    EXPECT_TRUE(eventually("what holds it", [&] {
+      const auto one = daemon->service(name);
+      return !one.is_null() && one.at("held_by") == "suspended";
+    }));
+    EXPECT_TRUE(names(stage.lab).contains(name));
+  }
   bool begins() const { return daemon->wait_until_ready() && daemon->wait_until_all("in_sync"); }
 
   Stage stage;
@@ -105,6 +119,17 @@ TEST_F(Pruning, DeletesWhatNoManifestNamesAnyMore) {
   EXPECT_TRUE(eventually("two is gone", [&] {
     return names(stage.lab) == std::set<std::string>{"one", "three"};
   }));
+}
+
+TEST_F(Pruning, WaitsUntilThePersonResumesWhoSuspended) {
+  is_held_by_a_suspension("two", "");
+  daemon->post("/-/resume");
+  EXPECT_TRUE(eventually("it is gone", [&] { return !names(stage.lab).contains("two"); }));
+}
+
+TEST_F(Pruning, WaitsForTheEndOfASuspension) {
+  is_held_by_a_suspension("two", "&until=3s");
+  EXPECT_TRUE(eventually("it is gone", [&] { return !names(stage.lab).contains("two"); }));
 }
 
 TEST_F(Pruning, OfTooMuchIsWithheldUntilExactlyThatIsApproved) {
