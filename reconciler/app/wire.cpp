@@ -217,7 +217,11 @@ manifest::LoadOptions load_options(const Options& options,
   load.roots = options.manifests;
   load.allow_env = options.allow_env;
   load.allow_exec = options.allow_exec;
-  load.secrets_dir = options.secrets_dir;
+  // Against the working directory, whatever the manifests' own paths are relative to.
+  std::error_code unknown;
+  const auto secrets = std::filesystem::absolute(options.secrets_dir, unknown);
+  load.secrets_dir = unknown || options.secrets_dir.empty() ? options.secrets_dir
+                                                            : secrets.lexically_normal().string();
   load.min_validity = options.min_validity;
   load.allow_empty = options.allow_empty;
   load.now = now;
