@@ -56,6 +56,14 @@ SimJson essence(Lab& lab, const std::string& name) {
                  {"sku", service.at("sku")},
                  {"properties", service.at("properties")},
                  {"certificates", SimJson::object()}};
+  // Policies have no order, and one that was removed and made again has keys of its own.
+  std::map<std::string, SimJson> policies;
+  for (auto& one : out["properties"]["authorizationPolicies"]) {
+    const auto policy_name = one.at("keyName").get<std::string>();
+    if (policy_name == "reader") one["primaryKey"] = one["secondaryKey"] = nullptr;
+    policies[policy_name] = one;
+  }
+  out["properties"]["authorizationPolicies"] = policies;
   for (const auto& [tag, value] : service.at("tags").items()) {
     if (tag.find("dps-reconciler-rev") != 0) out["tags"][tag] = value;
   }
@@ -146,6 +154,23 @@ std::vector<Drift> drifts(Lab& lab) {
              if (one.at("keyName") == "reader") one["rights"] = "ServiceConfig, EnrollmentWrite";
            }
          });
+       }},
+      {"policy-gone",
+       [](const SimJson& service) {
+         return policies_where(service, [](SimJson& policies) {
+           for (auto at = policies.begin(); at != policies.end(); ++at) {
+             if (at->at("keyName") == "reader") {
+               policies.erase(at);
+               return;
+             }
+           }
+         });
+       }},
+      {"rule-changed",
+       [](const SimJson& service) -> SimJson {
+         auto rules = service.at("properties").at("ipFilterRules");
+         rules[0]["ipMask"] = "0.0.0.0/1";
+         return {{"properties", {{"ipFilterRules", rules}}}};
        }},
       {"foreign-policy",
        [](const SimJson& service) {

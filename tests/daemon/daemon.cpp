@@ -137,14 +137,18 @@ bool Daemon::wait_until_ready() const {
 }
 
 bool Daemon::wait_until_all(const std::string& state) const {
-  return eventually("all services " + state, [&] {
+  std::string others;
+  const bool all_so = eventually("all services " + state, [&] {
+    others.clear();
     const auto all = status();
     if (!all.is_object() || all.at("services").empty()) return false;
     for (const auto& one : all.at("services")) {
-      if (one.at("state") != state) return false;
+      if (one.at("state") != state) others += one.dump(2) + "\n";
     }
-    return true;
+    return others.empty();
   });
+  if (!all_so) ADD_FAILURE() << others;
+  return all_so;
 }
 
 Stage::Stage() : folder_(test::new_folder("daemon")) {

@@ -100,6 +100,8 @@ class KilledFleet {
     const auto daemon = start();
     ASSERT_TRUE(daemon->wait_until_ready());
     ASSERT_TRUE(eventually("all as wanted", [&] { return all_have_arrived(); }));
+    // A CA that came late waits for the overlap of the one before.
+    stage.lab.simulator().world().advance(std::chrono::minutes{2});
     ASSERT_TRUE(daemon->wait_until_all("in_sync"));
     // The truth, by other eyes than the daemon's own.
     for (const auto which : {Ca::A, Ca::B, Ca::C}) {
