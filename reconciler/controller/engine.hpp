@@ -133,6 +133,7 @@ class Engine final : public Control {
                   std::vector<News>& news);
   void after_service(const Job& job, const Outcome& outcome);
   void queue_service(const ServiceId& id, Priority priority);
+  void keep_interval(const ServiceId& id);
   void want_whole(Priority priority, TimePoint due);
   bool is_unnamed(const LiveService& live) const;
   void note_removals(const Job& job, const Outcome& outcome);

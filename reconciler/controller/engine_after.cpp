@@ -102,6 +102,7 @@ void Engine::after_sweep(const Job& job, const Outcome& outcome, std::vector<New
       unjudged = unjudged || !judged_lines_.contains(line);
     }
     const auto* desired = effective_->find(service.id);
+    keep_interval(service.id);
     if (!job.write || !service.has_work() || desired == nullptr) continue;
     const auto interval = desired->lifecycle.interval;
     const auto ended = service_ended_.find(service.id.key());
@@ -123,7 +124,15 @@ void Engine::after_whole(const Job& job, const Outcome& outcome, std::vector<New
   const auto& plan = outcome.look.plan;
   judged_.clear();
   judged_lines_.clear();
+  // What has another manifest by now was not judged.
+  const bool superseded = job.revision->name != effective_->name;
+  if (superseded) want_whole(Priority::Manifest, now);
   for (const auto& service : plan.services) {
+    const auto* then = job.revision->find(service.id);
+    const auto* wanted = effective_->find(service.id);
+    const bool same =
+        then == nullptr || wanted == nullptr ? then == wanted : dps::wants_the_same(*then, *wanted);
+    if (superseded && !same) continue;
     for (auto& line : lines_to_judge(service)) judged_lines_.insert(std::move(line));
     const bool blocked_create =
         service.service_class == ServiceClass::Blocked && service.live_state.empty();
@@ -196,6 +205,7 @@ void Engine::after_whole(const Job& job, const Outcome& outcome, std::vector<New
   }
   for (const auto& service : plan.services) {
     if (job.write && service.has_work()) queue_service(service.id, Priority::Manifest);
+    keep_interval(service.id);
   }
 }
 
@@ -244,11 +254,18 @@ void Engine::after_service(const Job& job, const Outcome& outcome) {
   if (const auto until = record->second.held_until()) {
     queue_.add(key, std::max(now, steady_of(*until)) + kAfterWindow, Priority::Drift);
   }
-  const auto* desired = effective_ == nullptr ? nullptr : effective_->find(job.id);
-  if (desired != nullptr && desired->lifecycle.interval &&
-      *desired->lifecycle.interval < runtime_->engine.interval) {
-    queue_.add(key, now + spread(*desired->lifecycle.interval, tools_.jitter()), Priority::Resync);
-  }
+  keep_interval(job.id);
+}
+
+// lifecycle.interval, where it is shorter than that of the sweeps.
+void Engine::keep_interval(const ServiceId& id) {
+  const auto* desired = effective_ == nullptr ? nullptr : effective_->find(id);
+  const WorkKey key{Work::Service, id.key()};
+  if (desired == nullptr || !desired->lifecycle.interval || queue_.due_of(key)) return;
+  if (*desired->lifecycle.interval >= runtime_->engine.interval) return;
+  queue_.add(key,
+             tools_.clock.now() + spread(*desired->lifecycle.interval, tools_.jitter()),
+             Priority::Resync);
 }
 
 void Engine::note_removals(const Job&, const Outcome& outcome) {

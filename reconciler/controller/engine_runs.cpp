@@ -9,6 +9,7 @@
 #include "reconciler/controller/judged.hpp"
 #include "reconciler/controller/proof_signer.hpp"
 #include "reconciler/controller/record_parts.hpp"
+#include "reconciler/plan/guard.hpp"
 
 namespace dps::controller {
 namespace {
@@ -233,6 +234,8 @@ Engine::Outcome Engine::perform_service(Job& job, const apply::Stops& stops) {
     hold_unjudged(*out.fresh, job.judged);
   } else if (job.judged && job.judged->service_class == ServiceClass::Delete) {
     out.fresh = job.judged;
+    // A window may have closed since, or a person said to leave it alone.
+    plan::withhold(*out.fresh, job.settings);
   } else {
     return out;
   }

@@ -154,13 +154,7 @@ void Engine::take(manifest::Loaded loaded, const std::string& name) {
         }
         for (const auto& [subscription, part] : newer->parts) {
           for (const auto& [id, desired] : part->services) {
-            if (desired.lifecycle.interval &&
-                *desired.lifecycle.interval < runtime_->engine.interval &&
-                !queue_.due_of({Work::Service, id.key()})) {
-              queue_.add({Work::Service, id.key()},
-                         now + spread(*desired.lifecycle.interval, tools_.jitter()),
-                         Priority::Resync);
-            }
+            keep_interval(id);
             schedule(id.key());
           }
         }

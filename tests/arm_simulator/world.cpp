@@ -346,6 +346,11 @@ void World::forget_requests() {
   data_->requests.clear();
 }
 
+void World::forget_history() {
+  const std::lock_guard lock(data_->mutex);
+  data_->state.history.clear();
+}
+
 Json World::history(std::uint64_t since) const {
   const std::lock_guard lock(data_->mutex);
   settle(data_->state, data_->state.now());

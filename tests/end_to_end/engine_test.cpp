@@ -490,6 +490,59 @@ TEST_F(EngineTest, ComparesAServiceAsOftenAsItsManifestSays) {
   EXPECT_EQ(lab.service("fleet").at("properties").at("allocationPolicy"), "GeoLatency");
 }
 
+TEST_F(EngineTest, GoesOnComparingThatOftenAfterAPersonHadEverythingLookedAt) {
+  lab.manifest("fleet.yaml", fleet("fleet") + "lifecycle: {interval: 30s}\n");
+  watch = std::make_unique<Watch>(lab);
+  watch->take("rev-1");
+  watch->pass(minutes{1});
+  ASSERT_TRUE(watch->engine->reconcile("").has_value());
+  watch->settle();
+  change("fleet", {{"allocationPolicy", "Static"}});
+  watch->pass(seconds{40});
+  EXPECT_EQ(lab.service("fleet").at("properties").at("allocationPolicy"), "GeoLatency");
+}
+
+TEST_F(EngineTest, TellsAnOutageOfASubscriptionOnceAndNotByEachService) {
+  for (const char* name : {"one", "two", "three"}) {
+    lab.manifest(std::string(name) + ".yaml", fleet(name));
+  }
+  start();
+  watch->listener.forget();
+  const auto problem = lab.simulator().faults().set(
+      {{{"match", {{"path", "/subscriptions/**"}, {"times", 0U}}},
+        {"do",
+         {{"kind", "status"},
+          {"status", 401},
+          {"body", {{"error", {{"code", "InvalidAuthenticationToken"}, {"message", "no"}}}}}}}}});
+  ASSERT_FALSE(problem.has_value()) << *problem;
+  watch->pass(minutes{30});
+  EXPECT_EQ(watch->listener.count(EventKind::SubscriptionUnreadable), 1U);
+  EXPECT_EQ(watch->listener.count(EventKind::Failed), 0U);
+  EXPECT_EQ(standing("one"), Standing::Failed);
+  EXPECT_THAT(watch->engine->status().subscriptions, SizeIs(1));
+
+  no_faults(lab);
+  watch->pass(minutes{30});
+  EXPECT_EQ(watch->listener.count(EventKind::Recovered), 1U);
+  EXPECT_EQ(standing("one"), Standing::InSync);
+  EXPECT_THAT(watch->engine->status().subscriptions, IsEmpty());
+}
+
+TEST_F(EngineTest, DeletesNothingThatAPersonSuspendedAfterItWasJudged) {
+  lab.settings.prune = true;
+  lab.manifest("gone.yaml", fleet("gone"));
+  start();
+  lab.remove_manifest("gone.yaml");
+  watch->take("rev-2");
+  ASSERT_TRUE(watch->engine->run_one(watch->stops));  // the whole look, which lets it go
+  ASSERT_FALSE(watch->engine->suspend("gone", "not this one", {}).has_value());
+  watch->pass(hours{1});
+  EXPECT_FALSE(lab.service("gone").is_null());
+  static_cast<void>(watch->engine->resume("gone"));
+  watch->pass(hours{1});
+  EXPECT_TRUE(lab.service("gone").is_null());
+}
+
 TEST_F(EngineTest, TellsWhichServiceIsMeantByItsName) {
   start();
   EXPECT_EQ(watch->engine->reconcile("fleat").error().id, "UnknownService");

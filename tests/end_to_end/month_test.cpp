@@ -120,6 +120,7 @@ TEST(Month, LosesNoChangeAndGrowsByNothing) {
     }
     watch.pass(minutes{3});
     lab.simulator().world().forget_requests();
+    lab.simulator().world().forget_history();
     watch.listener.forget_events();
     // By then every connection is open that will be.
     if (settled_memory == 0 && sweeps() > passes / 2) {
