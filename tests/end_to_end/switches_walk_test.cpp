@@ -256,7 +256,7 @@ TEST(WalkOfSwitches, EveryValueAloneChangesNothingOfTheWalk) {
       if (value == factor.values.front()) continue;
       Settings early, late;
       set(factor.name, value, early, late);
-      run_some(settings++, test::every(12), early, late, {}, tally);
+      run_some(settings++, test::every(20), early, late, {}, tally);
     }
   }
   say("each switch alone", settings, tally);
@@ -273,7 +273,7 @@ TEST(WalkOfSwitches, EveryTwoValuesTogetherChangeNothingOfTheWalk) {
       const auto& value = factors()[f].values[rows[r][f]];
       if (value != factors()[f].values.front()) set(factors()[f].name, value, early, late);
     }
-    run_some(r, test::every(6), early, late, {}, tally);
+    run_some(r, test::every(12), early, late, {}, tally);
   }
   say("every two switches together", rows.size(), tally);
 }
@@ -284,7 +284,7 @@ TEST(WalkOfSwitches, WhatAnAnswerMakesComeOutOtherwiseIsAsItShouldBe) {
   for (const auto& outcast : outcasts()) {
     Settings early, late;
     for (const auto& [name, value] : outcast.settings) set(name, value, early, late);
-    run_some(settings++, test::every(3), early, late, outcast.judge, tally);
+    run_some(settings++, test::every(5), early, late, outcast.judge, tally);
   }
   EXPECT_GT(tally.otherwise, 0U);
   say("otherwise", settings, tally);
