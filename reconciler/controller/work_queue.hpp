@@ -1,11 +1,11 @@
 // work_queue: keys without content, each run by one worker at a time; told the time.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include "reconciler/base/clock.hpp"
 #include "reconciler/controller/observer.hpp"
@@ -17,7 +17,10 @@ namespace dps::controller {
 struct WorkKey {
   Work work = Work::Sweep;
   std::string name;
-  auto operator<=>(const WorkKey&) const = default;
+  bool operator==(const WorkKey&) const = default;
+  bool operator<(const WorkKey& other) const {
+    return std::tie(work, name) < std::tie(other.work, other.name);
+  }
 };
 
 /// Higher goes first among what is due.

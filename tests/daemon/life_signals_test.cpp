@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
 
 #include "reconciler/base/descriptor.hpp"
 #include "tests/daemon/daemon.hpp"
@@ -185,8 +186,10 @@ TEST(AsPid1, ItEndsAsItShouldAndTellsTheCode) {
   ASSERT_TRUE(daemon.wait_until_ready());
   // pid 1 there is the child of unshare here, and its child is the daemon.
   const auto children = [](pid_t of) {
-    const auto ended = testing_support::run({"pgrep", "-P", std::to_string(of)});
-    return ended.out.empty() ? pid_t{0} : static_cast<pid_t>(std::stol(ended.out));
+    pid_t child = 0;
+    std::ifstream("/proc/" + std::to_string(of) + "/task/" + std::to_string(of) + "/children") >>
+        child;
+    return child;
   };
   const pid_t first = children(daemon.pid());
   ASSERT_NE(first, 0);
