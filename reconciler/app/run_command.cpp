@@ -24,7 +24,7 @@ namespace dps::app {
 namespace {
 
 constexpr std::size_t kWorkers = 16;
-constexpr Duration kQuiet = std::chrono::milliseconds{50};  // after the last of a burst of changes
+constexpr Duration kQuiet = std::chrono::milliseconds{20};  // after the last of a burst of changes
 constexpr Duration kWebhookGrace = std::chrono::seconds{3};
 
 controller::GitSettings git_settings(const Options& options) {
