@@ -27,6 +27,16 @@ class GitDaemonTest : public testing::Test {
     stage_.write("git-token", kToken);
   }
   void start(const lab::Arguments& more = {}) {
+    lab::Arguments flags = {"--git",
+                            server_.url("fleet.git"),
+                            "--git-ca-file",
+                            server_.ca_file(),
+                            "--git-token-file",
+                            stage_.path("git-token")};
+    flags.insert(flags.end(), more.begin(), more.end());
+    start_with(flags);
+  }
+  void start_with(const lab::Arguments& more) {
     lab::Arguments argv = {DPS_RECONCILER,
                            "run",
                            "--interval",
@@ -37,18 +47,12 @@ class GitDaemonTest : public testing::Test {
                            stage_.path("token"),
                            "--state-dir",
                            stage_.path("state"),
-                           "--git",
-                           server_.url("fleet.git"),
                            "--git-ref",
                            "main",
                            "--git-path",
                            "fleet",
                            "--git-interval",
-                           "1s",
-                           "--git-ca-file",
-                           server_.ca_file(),
-                           "--git-token-file",
-                           stage_.path("git-token")};
+                           "1s"};
     argv.insert(argv.end(), more.begin(), more.end());
     daemon_ = std::make_unique<lab::Daemon>(argv, stage_.variables(), stage_.path("logs/git.log"));
   }
@@ -159,6 +163,33 @@ TEST_F(GitDaemonTest, WritesNothingOfACommitThatIsNotSigned) {
   EXPECT_TRUE(is_in_force(good));
   EXPECT_TRUE(is_live("unsigned"));
   EXPECT_TRUE(daemon_->wait_until_ready());
+}
+
+TEST_F(GitDaemonTest, BringsWhatIsPushedOverSshAndStopsWhereTheHostIsAnother) {
+  SshServer ssh;
+  const auto key = test::new_ssh_key(origin_.folder(), "deploy");
+  fs::permissions(key, fs::perms(0400));
+  ssh.allow(key + ".pub");
+  stage_.write("known_hosts", ssh.host_line());
+  push("a");
+  start_with({"--git",
+              ssh.url(origin_.bare()),
+              "--git-ssh-key",
+              key,
+              "--git-known-hosts",
+              stage_.path("known_hosts")});
+  ASSERT_TRUE(daemon_->wait_until_ready());
+  EXPECT_TRUE(is_live("a"));
+  const auto second = push("b");
+  EXPECT_TRUE(is_in_force(second));
+  EXPECT_TRUE(is_live("b"));
+
+  ssh.change_host_key();
+  push("c");
+  EXPECT_TRUE(is_troubled_by("HostKeyChanged"));
+  EXPECT_TRUE(is_in_force(second));
+  stage_.write("known_hosts", ssh.host_line());
+  EXPECT_TRUE(is_live("c"));
 }
 
 }  // namespace
