@@ -75,8 +75,7 @@ std::optional<int> prepare(Session& session, Pass& pass) {
           said = what;
         }
       };
-  controller::World world{
-      pass.azure->client(), *pass.secrets, session.clock, pass.digester};
+  controller::World world{pass.azure->client(), *pass.secrets, session.clock, pass.digester};
   auto looked = controller::look(pass.loaded.desired, pass.scope, world, session.signals.drain());
   if (!looked) {
     if (session.signals.caught() != 0) return session.interrupted();

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
+#include <algorithm>
 #include <mutex>
 
 #include "reconciler/app/exit_code.hpp"
@@ -23,7 +23,7 @@
 namespace dps::app {
 namespace {
 
-constexpr std::size_t kWorkers = 16;
+constexpr std::size_t kMostWorkers = 16;                    // services at work at once
 constexpr Duration kQuiet = std::chrono::milliseconds{20};  // after the last of a burst of changes
 constexpr Duration kWebhookGrace = std::chrono::seconds{3};
 
@@ -103,11 +103,12 @@ class Running {
         controller::Suspensions(
             options.state_dir.empty() ? "" : options.state_dir + "/suspensions.json"),
         std::move(status),
-        controller::EngineTools{
-            session_.clock, *observers_, *leadership_, http::random_jitter, [this] {
-              daemon_->wake();
-            },
-            &requests_});
+        controller::EngineTools{session_.clock,
+                                *observers_,
+                                *leadership_,
+                                http::random_jitter,
+                                [this] { daemon_->wake(); },
+                                &requests_});
     auto web = telemetry::Web::start(
         web_settings(),
         *engine_,
@@ -173,7 +174,7 @@ class Running {
 
   controller::DaemonSettings daemon_settings() {
     controller::DaemonSettings settings;
-    settings.workers = kWorkers;
+    settings.workers = std::min(kMostWorkers, session_.options.concurrency);
     settings.load_options = [this] {
       return load_options(runtime()->options(), session_.environment, session_.clock.wall());
     };
@@ -225,7 +226,7 @@ class Running {
 
   int refused(const Error& error) {
     complain(error);
-    return kExitUsage;
+    return error.id == "ListenFailed" ? kExitFailed : kExitUsage;
   }
 
   void say_what_starts() {

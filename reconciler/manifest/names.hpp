@@ -23,7 +23,7 @@ bool is_sku_name(std::string_view text);
 bool is_ip_mask(std::string_view text);  ///< IPv4, with or without a prefix length
 bool is_duration(std::string_view text);
 bool is_interval(std::string_view text);  ///< a duration from 10 s to 31 days
-bool is_time(std::string_view text);  ///< RFC 3339
+bool is_time(std::string_view text);      ///< RFC 3339
 bool is_field_path(std::string_view text);
 bool is_not_empty(std::string_view text);
 

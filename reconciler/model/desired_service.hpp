@@ -117,7 +117,7 @@ struct Lifecycle {
   std::optional<bool> protect;            ///< absent: the mark on the service stays as it is
   std::optional<Suspension> suspend;
   std::optional<Duration> interval;  ///< how often the daemon compares it; absent: --interval
-  std::vector<std::string> ignore;  ///< field paths in the canonical form of field_path
+  std::vector<std::string> ignore;   ///< field paths in the canonical form of field_path
   Unlisted hubs = Unlisted::Remove;
   Unlisted policies = Unlisted::Remove;
   Unlisted certificates = Unlisted::Remove;

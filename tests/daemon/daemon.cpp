@@ -66,6 +66,8 @@ Daemon::Daemon(const Arguments& argv, const Variables& variables, fs::path log)
 }
 
 Daemon::~Daemon() {
+  // What a sanitizer of the daemon's own process saw.
+  EXPECT_EQ(log().find("Sanitizer"), std::string::npos) << log();
   if (testing::Test::HasFailure()) {
     std::fprintf(stderr, "---- %s\n%s----\n", log_.c_str(), log().c_str());
   }
