@@ -105,29 +105,42 @@ bool Daemon::load(const Checkout& checkout) {
   loaded_ = true;
   loaded_at_ = clock_.now();
   loaded_revision_ = checkout.revision;
+  loaded_digest_ = loaded.desired.revision;
+  {
+    const std::lock_guard lock(mutex_);
+    reload_at_ = loaded_at_ + (has_faults_ ? settings_.fault_interval : settings_.reload_interval);
+  }
   engine_->take(std::move(loaded), checkout.revision);
   return true;
 }
 
-void Daemon::look_at_manifests(const std::stop_token& stop) {
+bool Daemon::look_at_manifests(const std::stop_token& stop) {
   for (int tries = 1; !stop.stop_requested(); ++tries) {
     auto checkout = source_.newest(stop);
-    if (stop.stop_requested()) return;
-    if (!checkout) return engine_->source_failed(checkout.error());
+    if (stop.stop_requested()) return false;
+    if (!checkout) {
+      engine_->source_failed(checkout.error());
+      return false;
+    }
     engine_->source_is_well();
-    const auto age = clock_.now() - loaded_at_;
-    const bool due = !loaded_ || checkout->revision.empty() ||
-                     checkout->revision != loaded_revision_ || age >= settings_.reload_interval ||
-                     (has_faults_ && age >= settings_.fault_interval);
-    if (!due || load(*checkout)) return;
+    const bool due =
+        !loaded_ || checkout->revision.empty() || checkout->revision != loaded_revision_;
+    if (!due) return false;
+    if (load(*checkout)) return true;
     if (tries < kTornLoads) continue;
-    return engine_->source_failed({NextMove::RetryLater,
-                                   "SourceKeepsChanging",
-                                   "the manifests change faster than they can be read",
-                                   "publish them in one step, as git-sync and ConfigMaps do",
-                                   0,
-                                   {}});
+    {
+      const std::lock_guard lock(mutex_);
+      reload_at_ = clock_.now() + settings_.fault_interval;
+    }
+    engine_->source_failed({NextMove::RetryLater,
+                            "SourceKeepsChanging",
+                            "the manifests change faster than they can be read",
+                            "publish them in one step, as git-sync and ConfigMaps do",
+                            0,
+                            {}});
+    return false;
   }
+  return false;
 }
 
 void Daemon::look_at_secrets() {
@@ -141,16 +154,23 @@ void Daemon::look_at_secrets() {
 
 void Daemon::watch_source() {
   const auto stop = drain_.get_token();
-  while (!stop.stop_requested()) {
+  for (bool first = true; !stop.stop_requested(); first = false) {
+    bool nudged = false;
+    {
+      const std::lock_guard lock(mutex_);
+      nudged = std::exchange(nudged_, false);
+    }
+    if (nudged) loaded_ = false;
     look_at_secrets();
-    look_at_manifests(stop);
+    const auto before = loaded_digest_;
+    // Something changed beside the manifests: a key that they name, it may be.
+    if (look_at_manifests(stop) && !first && !nudged && loaded_digest_ == before) {
+      engine_->secrets_changed();
+    }
     std::stop_source nudge;
     {
       const std::lock_guard lock(mutex_);
-      if (std::exchange(nudged_, false)) {
-        loaded_ = false;
-        continue;
-      }
+      if (nudged_) continue;
       nudge_ = nudge;
     }
     // Two ends of the wait: the daemon's, and a nudge.
@@ -174,6 +194,13 @@ void Daemon::keep_house() {
   while (!stop.stop_requested()) {
     if (leadership_.renew()) engine_->look_at_leadership();
     engine_->beat();
+    bool reload = false;
+    {
+      const std::lock_guard lock(mutex_);
+      reload = reload_at_ && clock_.now() >= *reload_at_;
+      if (reload) reload_at_.reset();
+    }
+    if (reload) look_at_source();
     if (settings_.keep_house) settings_.keep_house();
     clock_.sleep(settings_.house_interval, stop);
   }

@@ -57,7 +57,8 @@ class Daemon {
   void watch_source();
   bool load(const Checkout& checkout);
   void look_at_secrets();
-  void look_at_manifests(const std::stop_token& stop);
+  /// True when they were loaded.
+  bool look_at_manifests(const std::stop_token& stop);
   void keep_house();
 
   Source& source_;
@@ -73,9 +74,11 @@ class Daemon {
   std::size_t at_work_ = 0;
   std::stop_source nudge_;  // ends the source's wait
   bool nudged_ = false;
+  std::optional<TimePoint> reload_at_;  // dates pass, and what was missing may be there
 
   // Of the source's thread.
   std::string loaded_revision_;
+  std::string loaded_digest_;
   bool loaded_ = false;
   bool has_faults_ = false;
   TimePoint loaded_at_;
