@@ -349,6 +349,8 @@ void World::forget_requests() {
 void World::forget_history() {
   const std::lock_guard lock(data_->mutex);
   data_->state.history.clear();
+  for (const auto& id : data_->state.ended) data_->state.operations.erase(id);
+  data_->state.ended.clear();
 }
 
 Json World::history(std::uint64_t since) const {

@@ -63,7 +63,7 @@ class World {
   /// Records with seq > `since`, oldest first, as the admin API shows them.
   [[nodiscard]] nlohmann::ordered_json requests(std::uint64_t since = 0) const;
   void forget_requests();
-  void forget_history();
+  void forget_history();  ///< and operations that have ended
   [[nodiscard]] nlohmann::ordered_json history(std::uint64_t since = 0) const;
   [[nodiscard]] std::vector<std::string> subscriptions() const;
 
