@@ -49,12 +49,12 @@ TEST(TreeFiles, ListsManifestsAsADiskWould) {
 TEST(TreeFiles, FollowsLinksWithinTheTreeAlone) {
   TreeFiles files({{"fleet/a.yaml", file("A")},
                    {"fleet/same.yaml", link("a.yaml")},
-                   {"fleet/up.yaml", link("../shared/b.yaml")},
-                   {"fleet/more", link("../shared")},
+                   {"fleet/up.yaml", link("../common/b.yaml")},
+                   {"fleet/more", link("../common")},
                    {"fleet/self", link(".")},
                    {"fleet/loop.yaml", link("loop.yaml")},
                    {"fleet/broken.yaml", link("nothing")},
-                   {"shared/b.yaml", file("B")}},
+                   {"common/b.yaml", file("B")}},
                   "",
                   "");
   EXPECT_EQ(text(files, "fleet/same.yaml"), "A");
@@ -63,7 +63,7 @@ TEST(TreeFiles, FollowsLinksWithinTheTreeAlone) {
   EXPECT_EQ(text(files, "fleet/self/self/a.yaml"), "A");
   EXPECT_EQ(text(files, "fleet/loop.yaml"), "FileMissing");
   EXPECT_EQ(text(files, "fleet/broken.yaml"), "FileMissing");
-  EXPECT_EQ(*files.resolve("fleet/up.yaml"), std::string(TreeFiles::kTreeRoot) + "/shared/b.yaml");
+  EXPECT_EQ(*files.resolve("fleet/up.yaml"), std::string(TreeFiles::kTreeRoot) + "/common/b.yaml");
   EXPECT_EQ(*files.resolve("."), TreeFiles::kTreeRoot);
   EXPECT_THAT(*files.list("fleet"),
               ElementsAre("fleet/a.yaml",
@@ -97,7 +97,7 @@ TEST(TreeFiles, LeadsNowhereElse) {
 
 TEST(TreeFiles, SaysThatALinkLeavesTheScope) {
   TreeFiles files(
-      {{"fleet/a.yaml", link("../shared/b.yaml")}, {"fleet/c.yaml", link("none")}}, "fleet", "");
+      {{"fleet/a.yaml", link("../common/b.yaml")}, {"fleet/c.yaml", link("none")}}, "fleet", "");
   EXPECT_EQ(text(files, "fleet/a.yaml"), "OutsideRoot");
   EXPECT_EQ(text(files, "fleet/c.yaml"), "FileMissing");
 }
