@@ -311,6 +311,26 @@ TEST_F(EngineTest, HoldsRemovalsThatAGuardWithholdsUntilTheyAreApproved) {
   EXPECT_EQ(standing(), Standing::InSync);
 }
 
+TEST_F(EngineTest, HoldsRemovalsThatAreTooManyOnlyTogether) {
+  lab.settings.max_removals = 1;
+  const std::string more = "    - {name: a, rights: [ServiceConfig]}\n";
+  for (const char* name : {"one", "two"}) {
+    lab.manifest(std::string(name) + ".yaml", fleet(name, 10, more));
+  }
+  watch = std::make_unique<Watch>(lab);
+  watch->take("rev-1");
+  watch->pass(minutes{2});
+  for (const char* name : {"one", "two"}) {
+    lab.manifest(std::string(name) + ".yaml", fleet(name));
+  }
+  watch->take("rev-2");
+  watch->pass(hours{1});
+  EXPECT_FALSE(policy(lab.service("one"), "a").is_null());
+  EXPECT_FALSE(policy(lab.service("two"), "a").is_null());
+  ASSERT_THAT(watch->engine->status().guards, SizeIs(1));
+  EXPECT_EQ(watch->of("one")->held_by, "max-removals");
+}
+
 TEST_F(EngineTest, CountsWhatARevisionHasRemovedAlready) {
   lab.settings.prune = true;
   lab.settings.max_deletes = 1;
