@@ -21,6 +21,11 @@ Engine::Engine(std::shared_ptr<Runtime> runtime,
       last_beat_(tools_.clock.now()),
       led_(tools_.leadership.leads()) {}
 
+bool Engine::is_named(const ServiceId& id) const {
+  const std::lock_guard lock(mutex_);
+  return effective_ && effective_->find(id) != nullptr;
+}
+
 bool Engine::may_write() const {
   return runtime_->engine.mode == Mode::Enforce && tools_.leadership.leads();
 }

@@ -136,6 +136,8 @@ class Engine final : public Control {
   void keep_interval(const ServiceId& id);
   void want_whole(Priority priority, TimePoint due);
   bool is_unnamed(const LiveService& live) const;
+  /// By the newest revision; takes the lock.
+  bool is_named(const ServiceId& id) const;
   void note_removals(const Job& job, const Outcome& outcome);
   void regain(const std::vector<News>& news);
   /// `effective_` anew.

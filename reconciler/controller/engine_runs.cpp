@@ -241,6 +241,8 @@ Engine::Outcome Engine::perform_service(Job& job, const apply::Stops& stops) {
   }
   if (!out.fresh->errors.empty()) out.result = RunResult::Failed;
   if (!job.write || !out.fresh->has_work() || !tools_.leadership.leads()) return out;
+  // A manifest may name it again since this run began.
+  if (desired == nullptr && is_named(job.id)) return out;
 
   apply::Settings settings;
   settings.plan = job.settings;

@@ -563,6 +563,28 @@ TEST_F(EngineTest, DeletesNothingThatAPersonSuspendedAfterItWasJudged) {
   EXPECT_TRUE(lab.service("gone").is_null());
 }
 
+TEST_F(EngineTest, DeletesNothingThatAManifestNamesAgainBeforeTheDelete) {
+  lab.settings.prune = true;
+  lab.manifest("gone.yaml", fleet("gone"));
+  start();
+  const auto scope = watch->of("gone")->id_scope;
+  lab.remove_manifest("gone.yaml");
+  watch->take("rev-2");
+  ASSERT_TRUE(watch->engine->run_one(watch->stops));  // the whole look, which lets it go
+  lab.manifest("gone.yaml", fleet("gone"));
+  bool named = false;
+  watch->baton.then_ = [&] {
+    named = true;
+    watch->take("rev-3");
+  };
+  watch->baton.countdown_ = 2;
+  watch->pass(minutes{30});
+  EXPECT_TRUE(named);
+  ASSERT_FALSE(lab.service("gone").is_null());
+  EXPECT_EQ(lab.service("gone").at("properties").at("idScope"), scope);
+  EXPECT_EQ(standing("gone"), Standing::InSync);
+}
+
 TEST_F(EngineTest, TellsWhichServiceIsMeantByItsName) {
   start();
   EXPECT_EQ(watch->engine->reconcile("fleat").error().id, "UnknownService");

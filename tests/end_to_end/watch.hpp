@@ -1,6 +1,7 @@
 // watch: an engine in the lab, driven by one thread: time passes where it waits.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -58,11 +59,18 @@ class Listener final : public controller::Observer {
 /// Leads as the test says.
 class Baton final : public controller::Leadership {
  public:
-  bool leads() const override { return leads_; }
+  bool leads() const override {
+    if (countdown_ > 0 && --countdown_ == 0) then_();
+    return leads_;
+  }
   bool renew() override { return false; }
   void give_up() override { leads_ = false; }
   std::string description() const override { return "baton"; }
   bool leads_ = true;
+  /// What happens when it is asked this many times more: the last one before a write of a run is
+  /// its second, and the only one without the engine's lock.
+  mutable int countdown_ = 0;
+  std::function<void()> then_;
 };
 
 class Watch {
